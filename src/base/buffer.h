@@ -1,0 +1,50 @@
+/*
+ * Growable byte buffer, born with a ceiling. The first failure sticks: later appends do nothing and peal_buffer_error()
+ * tells, so that a run of appends is checked once.
+ */
+#ifndef PEAL_BASE_BUFFER_H
+#define PEAL_BASE_BUFFER_H
+
+#include <stddef.h>
+#include <string.h>
+
+struct peal_buffer {
+	char *bytes; /* NUL-terminated when not NULL */
+	size_t length;
+	size_t capacity;
+	size_t ceiling;
+	int error; /* 0, -ENOMEM, -EMSGSIZE */
+};
+
+#define PEAL_BUFFER(limit) ((struct peal_buffer) { .ceiling = (limit) })
+
+void peal_buffer_deinit(struct peal_buffer *buffer);
+/* Make room for @extra more bytes and return where to write them; NULL on failure. Add to ->length what was written. */
+char *peal_buffer_reserve(struct peal_buffer *buffer, size_t extra);
+void peal_buffer_append(struct peal_buffer *buffer, const void *bytes, size_t length);
+void peal_buffer_append_format(struct peal_buffer *buffer, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static inline void peal_buffer_append_text(struct peal_buffer *buffer, const char *text)
+{
+	peal_buffer_append(buffer, text, strlen(text));
+}
+
+static inline void peal_buffer_append_char(struct peal_buffer *buffer, char c)
+{
+	peal_buffer_append(buffer, &c, 1);
+}
+
+static inline int peal_buffer_error(const struct peal_buffer *buffer)
+{
+	return buffer->error;
+}
+
+/* Forget the contents, keep the memory. */
+static inline void peal_buffer_clear(struct peal_buffer *buffer)
+{
+	buffer->length = 0;
+	buffer->error = 0;
+}
+
+#endif

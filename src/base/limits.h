@@ -1,0 +1,60 @@
+/*
+ * Every ceiling of what a client or peer can grow, with the reason for each. Options may lower or raise those that say
+ * so.
+ */
+#ifndef PEAL_BASE_LIMITS_H
+#define PEAL_BASE_LIMITS_H
+
+/* Names of rooms, events and namespaces, in bytes. Long enough for paths and URLs as rooms; short enough to keep and to
+ * log. */
+#define PEAL_LIMIT_NAME_BYTES 1024
+/* Rooms of one socket. A client's handler that joins rooms on request must not grow the node without end. */
+#define PEAL_LIMIT_ROOMS_PER_SOCKET 10000
+/* Namespaces that one session may join. */
+#define PEAL_LIMIT_NAMESPACES_PER_SESSION 256
+/* Binary attachments of one packet, in and out: recent clients refuse more. */
+#define PEAL_LIMIT_ATTACHMENTS 10
+/* Nesting of JSON. cJSON parses recursively, its own limit is 1000. */
+#define PEAL_LIMIT_JSON_DEPTH 512
+/* Acknowledgements that one socket may still owe or be owed. */
+#define PEAL_LIMIT_PENDING_ACKS 65536
+/* The largest frame that the node builds; far above any sane message, far below 4 GiB. */
+#define PEAL_LIMIT_FRAME_BYTES (256u << 20)
+/* maxHttpBufferSize may be set up to this. */
+#define PEAL_LIMIT_HTTP_BUFFER_BYTES (128u << 20)
+
+/* HTTP request line and headers together: as Node.js (16 KB). */
+#define PEAL_LIMIT_HTTP_HEAD_BYTES 16384
+#define PEAL_LIMIT_HTTP_HEADERS 100
+/* Bytes of further requests that may wait behind an unanswered one; more closes the connection. */
+#define PEAL_LIMIT_HTTP_PIPELINE_BYTES 65536
+/* A head must be complete within this time, and a body must make progress and end within these. */
+#define PEAL_LIMIT_HTTP_HEAD_MS 10000
+#define PEAL_LIMIT_HTTP_BODY_IDLE_MS 15000
+#define PEAL_LIMIT_HTTP_BODY_MS 60000
+/* An answer that the client does not read for this time is given up. */
+#define PEAL_LIMIT_HTTP_WRITE_IDLE_MS 30000
+/* Idle keep-alive connections, as Node.js; announced as `Keep-Alive: timeout=5`. */
+#define PEAL_LIMIT_HTTP_KEEP_ALIVE_MS 5000
+/* An Upgrade request on a foreign path is dropped after this. */
+#define PEAL_LIMIT_HTTP_FOREIGN_UPGRADE_MS 1000
+/* Connections accepted in one turn, so that a storm does not starve the clients that are there. */
+#define PEAL_LIMIT_ACCEPTS_PER_TURN 64
+
+/* An orderly close of a polling session waits this long for the next GET. */
+#define PEAL_LIMIT_CLOSE_GRACE_MS 30000
+/* A WebSocket that was sent a close frame is destroyed after this. */
+#define PEAL_LIMIT_WEBSOCKET_CLOSE_MS 5000
+
+/* Sessions flushed, and time spent, in one turn before others get theirs. */
+#define PEAL_LIMIT_FLUSH_SESSIONS 512
+#define PEAL_LIMIT_TURN_US 3000
+/* What one write to one session may join. */
+#define PEAL_LIMIT_JOIN_BYTES 65536
+/* A turn that comes later than this was no busy turn: the process stood still. */
+#define PEAL_LIMIT_STANDSTILL_MS 1000
+
+/* libwebsockets cannot size its tables above this many descriptors. */
+#define PEAL_LIMIT_FILES 10000000
+
+#endif
