@@ -1,8 +1,9 @@
 /*
  * Engine.IO 4: sessions over polling and WebSocket.
  *
- * A node runs one of these under its path for Socket.IO. peal_engine_new() attaches further, bare ones to the same
- * listener. Source of the behaviour: the Engine.IO protocol, revision 4, and engine.io 6.6.
+ * A node runs one of these under its path for Socket.IO. peal_engine_new() attaches further, bare
+ * ones to the same listener. Source of the behaviour: the Engine.IO protocol, revision 4, and
+ * engine.io 6.6.
  */
 #ifndef PEAL_ENGINE_H
 #define PEAL_ENGINE_H
@@ -22,13 +23,14 @@ struct peal_header {
 	const char *value;
 };
 
-/* The request that opened a session, or that asks to. Strings are NUL-terminated and live as long as the request or
- * session. */
+/* The request that opened a session, or that asks to. Strings are NUL-terminated and live as long
+ * as the request or session. */
 struct peal_request {
 	const char *method;
 	const char *url;     /* as sent: path and query */
 	const char *query;   /* without the question mark, still encoded; "" if there is none */
-	const char *address; /* of the client, as text; X-Forwarded-For counts only from trusted proxies */
+	const char *address; /* of the client, as text; X-Forwarded-For counts only from trusted
+				proxies */
 	bool secure;	     /* X-Forwarded-Proto of a trusted proxy says https */
 	bool xdomain;	     /* an Origin header was present */
 	uint64_t issued_ms;  /* wall clock, milliseconds since 1970 */
@@ -36,16 +38,19 @@ struct peal_request {
 	size_t header_count;
 };
 
-/** peal_request_header() - value of the first header of that name, in any case; NULL if there is none */
+/** peal_request_header() - value of the first header of that name, in any case; NULL if there is
+ * none */
 PEAL_API const char *peal_request_header(const struct peal_request *request, const char *name);
 
 /**
- * peal_request_query() - decoded value of a query parameter, the last one of that name, as URLSearchParams decodes it
+ * peal_request_query() - decoded value of a query parameter, the last one of that name, as
+ * URLSearchParams decodes it
  * @buffer: receives the value and a NUL
  *
  * Return: its length; -ENOENT; -ENOSPC when it does not fit; -EINVAL when it holds U+0000.
  */
-PEAL_API int peal_request_query(const struct peal_request *request, const char *name, char *buffer, size_t size);
+PEAL_API int peal_request_query(const struct peal_request *request, const char *name, char *buffer,
+				size_t size);
 
 enum peal_cors_origin {
 	PEAL_CORS_OFF,	   /* no CORS headers at all; the default */
@@ -69,7 +74,12 @@ struct peal_cors_options {
 	bool preflight_continue;
 };
 
-enum peal_same_site { PEAL_SAME_SITE_LAX, PEAL_SAME_SITE_STRICT, PEAL_SAME_SITE_NONE, PEAL_SAME_SITE_ABSENT };
+enum peal_same_site {
+	PEAL_SAME_SITE_LAX,
+	PEAL_SAME_SITE_STRICT,
+	PEAL_SAME_SITE_NONE,
+	PEAL_SAME_SITE_ABSENT
+};
 
 /* The cookie that carries the sid on the first polling response, for balancers. */
 struct peal_cookie_options {
@@ -85,29 +95,33 @@ struct peal_cookie_options {
 
 enum { PEAL_TRANSPORT_POLLING = 1 << 0, PEAL_TRANSPORT_WEBSOCKET = 1 << 1 };
 
-/* May a new session open? Answer now or later with peal_next_accept() or peal_next_refuse(message). The request lives
- * until then. */
-typedef void peal_allow_request_fn(const struct peal_request *request, struct peal_next *next, void *userdata);
+/* May a new session open? Answer now or later with peal_next_accept() or peal_next_refuse(message).
+ * The request lives until then. */
+typedef void peal_allow_request_fn(const struct peal_request *request, struct peal_next *next,
+				   void *userdata);
 
-/* Makes the sid of a new session: up to 63 characters of A-Z a-z 0-9 - _ and a NUL. Return 0, or below zero to refuse
- * the session. */
-typedef int peal_generate_id_fn(const struct peal_request *request, char buffer[64], void *userdata);
+/* Makes the sid of a new session: up to 63 characters of A-Z a-z 0-9 - _ and a NUL. Return 0, or
+ * below zero to refuse the session. */
+typedef int peal_generate_id_fn(const struct peal_request *request, char buffer[64],
+				void *userdata);
 
 struct peal_response_headers;
-/** peal_response_headers_add() - add a header to the response at hand. Return: 0; -ENOMEM; -EINVAL for a bad name or
- * value. */
-PEAL_API int peal_response_headers_add(struct peal_response_headers *headers, const char *name, const char *value);
+/** peal_response_headers_add() - add a header to the response at hand. Return: 0; -ENOMEM; -EINVAL
+ * for a bad name or value. */
+PEAL_API int peal_response_headers_add(struct peal_response_headers *headers, const char *name,
+				       const char *value);
 /* Lets the application add headers; @initial on the first response of a session. */
-typedef void peal_headers_fn(const struct peal_request *request, bool initial, struct peal_response_headers *headers,
-			     void *userdata);
+typedef void peal_headers_fn(const struct peal_request *request, bool initial,
+			     struct peal_response_headers *headers, void *userdata);
 
-/* A request was refused: @code as on the wire (0–5), @message, and the name of the check, such as TRANSPORT_MISMATCH.
+/* A request was refused: @code as on the wire (0–5), @message, and the name of the check, such as
+ * TRANSPORT_MISMATCH.
  */
-typedef void peal_connection_error_fn(const struct peal_request *request, int code, const char *message,
-				      const char *check, void *userdata);
+typedef void peal_connection_error_fn(const struct peal_request *request, int code,
+				      const char *message, const char *check, void *userdata);
 
 struct peal_engine_options {
-	const char *path;		   /* "/engine.io/"; "/socket.io/" for the node's Socket.IO server */
+	const char *path; /* "/engine.io/"; "/socket.io/" for the node's Socket.IO server */
 	unsigned ping_interval_ms;	   /* 25000 */
 	unsigned ping_timeout_ms;	   /* 20000 */
 	unsigned upgrade_timeout_ms;	   /* 10000 */
@@ -130,13 +144,16 @@ struct peal_engine_options {
 /** peal_engine_options_init() - fill with the defaults above */
 PEAL_API void peal_engine_options_init(struct peal_engine_options *options);
 
-/* What a bare Engine.IO server tells its application; every member may be NULL. All run from the loop. */
+/* What a bare Engine.IO server tells its application; every member may be NULL. All run from the
+ * loop. */
 struct peal_engine_handlers {
 	void (*connection)(struct peal_session *session, void *userdata);
 	/* @data lives until the call returns; text is valid UTF-8 and not NUL-terminated */
-	void (*message)(struct peal_session *session, const void *data, size_t length, bool binary, void *userdata);
+	void (*message)(struct peal_session *session, const void *data, size_t length, bool binary,
+			void *userdata);
 	/* The session is freed after this returns. @description may be NULL. */
-	void (*close)(struct peal_session *session, const char *reason, const char *description, void *userdata);
+	void (*close)(struct peal_session *session, const char *reason, const char *description,
+		      void *userdata);
 	/* Everything queued has been handed to the kernel. */
 	void (*drain)(struct peal_session *session, void *userdata);
 };
@@ -148,15 +165,18 @@ struct peal_engine_handlers {
  *
  * Return: 0; -ENOMEM; -EINVAL for options out of range; -EEXIST when the path is taken.
  */
-PEAL_API PEAL_MUST_CHECK int peal_engine_new(struct peal_node *node, const struct peal_engine_options *options,
-					     const struct peal_engine_handlers *handlers, void *userdata,
-					     struct peal_engine **ret_engine);
+PEAL_API PEAL_MUST_CHECK int peal_engine_new(struct peal_node *node,
+					     const struct peal_engine_options *options,
+					     const struct peal_engine_handlers *handlers,
+					     void *userdata, struct peal_engine **ret_engine);
 
-/** peal_session_send() - queue a message. Return: 0; -ENOMEM; -EPIPE when the session is not open; -EINVAL for text
- * that is not UTF-8. */
-PEAL_API int peal_session_send(struct peal_session *session, const void *data, size_t length, bool binary);
+/** peal_session_send() - queue a message. Return: 0; -ENOMEM; -EPIPE when the session is not open;
+ * -EINVAL for text that is not UTF-8. */
+PEAL_API int peal_session_send(struct peal_session *session, const void *data, size_t length,
+			       bool binary);
 
-/** peal_session_close() - flush the queue, then close; reason `forced close`. The close handler runs from the loop. */
+/** peal_session_close() - flush the queue, then close; reason `forced close`. The close handler
+ * runs from the loop. */
 PEAL_API void peal_session_close(struct peal_session *session);
 
 /** peal_session_sid() - its secret id */

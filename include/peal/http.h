@@ -8,25 +8,29 @@
 
 struct peal_http_request;
 
-/* Runs when a request for the route is complete. Answer it once with peal_http_reply(), now or later. */
+/* Runs when a request for the route is complete. Answer it once with peal_http_reply(), now or
+ * later. */
 typedef void peal_http_fn(struct peal_http_request *request, void *userdata);
 
 /**
  * peal_http_route() - answer requests for one path
- * @path:     exact path without query; looked up before the Engine.IO paths and under them gets their CORS headers
+ * @path:     exact path without query; looked up before the Engine.IO paths and under them gets
+ * their CORS headers
  * @methods:  comma-separated list such as "GET" (which includes HEAD); others get 405 with Allow
  * @max_body: largest request body in bytes; more gets 413
  *
  * Return: 0; -ENOMEM; -EINVAL; -EEXIST when the path is taken.
  */
-PEAL_API PEAL_MUST_CHECK int peal_http_route(struct peal_node *node, const char *path, const char *methods,
-					     size_t max_body, peal_http_fn *fn, void *userdata);
+PEAL_API PEAL_MUST_CHECK int peal_http_route(struct peal_node *node, const char *path,
+					     const char *methods, size_t max_body, peal_http_fn *fn,
+					     void *userdata);
 
 /** peal_http_request_info() - method, URL, headers, address; lives until the reply */
 PEAL_API const struct peal_request *peal_http_request_info(const struct peal_http_request *request);
 
 /** peal_http_request_body() - the body; not NUL-terminated; lives until the reply */
-PEAL_API const void *peal_http_request_body(const struct peal_http_request *request, size_t *ret_length);
+PEAL_API const void *peal_http_request_body(const struct peal_http_request *request,
+					    size_t *ret_length);
 
 /**
  * peal_http_reply() - answer a request; it is gone afterwards
@@ -34,9 +38,11 @@ PEAL_API const void *peal_http_request_body(const struct peal_http_request *requ
  * @headers: further headers, borrowed; Content-Length, Date and Connection are added
  * @body:    copied; left out for HEAD
  *
- * A request whose client has left in the meantime is answered into the void: the call is always legal, once.
+ * A request whose client has left in the meantime is answered into the void: the call is always
+ * legal, once.
  */
-PEAL_API void peal_http_reply(struct peal_http_request *request, unsigned status, const struct peal_header *headers,
-			      size_t header_count, const void *body, size_t length);
+PEAL_API void peal_http_reply(struct peal_http_request *request, unsigned status,
+			      const struct peal_header *headers, size_t header_count,
+			      const void *body, size_t length);
 
 #endif

@@ -1,12 +1,13 @@
 /*
  * A node: one event loop, one listener, one place in the cluster.
  *
- * Threads: everything of a node happens on one thread. peal_node_post() is the only function that other threads may
- * call.
+ * Threads: everything of a node happens on one thread. peal_node_post() is the only function that
+ * other threads may call.
  *
- * Callbacks: no public function runs an application callback before it returns, except peal_node_run(), and
- * peal_node_free(), which delivers what is outstanding; calls on that node from there return -ESHUTDOWN. Every one-shot
- * callback runs exactly once, at the latest from peal_node_free(), so its userdata can always be freed there.
+ * Callbacks: no public function runs an application callback before it returns, except
+ * peal_node_run(), and peal_node_free(), which delivers what is outstanding; calls on that node
+ * from there return -ESHUTDOWN. Every one-shot callback runs exactly once, at the latest from
+ * peal_node_free(), so its userdata can always be freed there.
  */
 #ifndef PEAL_NODE_H
 #define PEAL_NODE_H
@@ -19,21 +20,26 @@
 struct event_base;
 
 struct peal_node_options {
-	const char *host;	     /* "127.0.0.1"; a name or an address, IPv4 or IPv6 */
-	uint16_t port;		     /* 3000; 0 lets the kernel choose, see peal_node_port() */
-	const char *name;	     /* NULL: host name and port */
-	size_t max_clients;	     /* 10000 sessions; lowered with a log line when the file limit is too small */
-	unsigned connect_timeout_ms; /* 45000 */
+	const char *host;   /* "127.0.0.1"; a name or an address, IPv4 or IPv6 */
+	uint16_t port;	    /* 3000; 0 lets the kernel choose, see peal_node_port() */
+	const char *name;   /* NULL: host name and port */
+	size_t max_clients; /* 10000 sessions; lowered with a log line when the file limit is too
+			       small */
+	unsigned connect_timeout_ms;	     /* 45000 */
 	bool cleanup_empty_child_namespaces; /* false */
-	size_t max_child_namespaces;	     /* 10000 dynamic children; more are refused as invalid namespaces */
-	size_t websocket_read_bytes; /* 512; a buffer of this size per WebSocket client, and the size of each read */
-	const char *const *trusted_proxies; /* CIDR blocks: only these peers' X-Forwarded-For and -Proto count */
+	size_t max_child_namespaces;	     /* 10000 dynamic children; more are refused as invalid
+						namespaces */
+	size_t websocket_read_bytes; /* 512; a buffer of this size per WebSocket client, and the
+					size of each read */
+	const char *const *trusted_proxies; /* CIDR blocks: only these peers' X-Forwarded-For and
+					       -Proto count */
 	size_t trusted_proxy_count;
 	struct peal_engine_options engine; /* of Socket.IO */
 	enum peal_log_level log_level;	   /* PEAL_LOG_INFO */
 	peal_log_fn *log;		   /* NULL: text lines on standard error */
 	void *log_userdata;
-	struct event_base *base; /* NULL: the node makes its own; otherwise never broken, freed or given priorities */
+	struct event_base *base; /* NULL: the node makes its own; otherwise never broken, freed or
+				    given priorities */
 };
 
 /** peal_node_options_init() - fill with the defaults above */
@@ -41,11 +47,11 @@ PEAL_API void peal_node_options_init(struct peal_node_options *options);
 
 /* What peal_node_new() returns above zero. */
 enum peal_node_error {
-	PEAL_NODE_E_FILE_LIMIT = 1, /* the soft limit of open files is above 10 000 000: libwebsockets cannot size its
-				       tables; lower it first */
+	PEAL_NODE_E_FILE_LIMIT = 1, /* the soft limit of open files is above 10 000 000:
+				       libwebsockets cannot size its tables; lower it first */
 	PEAL_NODE_E_OPTION = 2,	    /* an option is out of range; the log says which */
-	PEAL_NODE_E_WEBSOCKETS =
-		3, /* libwebsockets, its libuv plug-in or the self-test of the direct write failed; the log says why */
+	PEAL_NODE_E_WEBSOCKETS = 3, /* libwebsockets, its libuv plug-in or the self-test of the
+				       direct write failed; the log says why */
 };
 
 /**
@@ -56,7 +62,8 @@ enum peal_node_error {
  *
  * Return: 0; -errno; a code of enum peal_node_error.
  */
-PEAL_API PEAL_MUST_CHECK int peal_node_new(const struct peal_node_options *options, struct peal_node **ret_node);
+PEAL_API PEAL_MUST_CHECK int peal_node_new(const struct peal_node_options *options,
+					   struct peal_node **ret_node);
 
 /** peal_node_listen() - start to accept clients. Return: 0; -errno such as -EADDRINUSE. */
 PEAL_API PEAL_MUST_CHECK int peal_node_listen(struct peal_node *node);
@@ -81,14 +88,16 @@ PEAL_API void peal_node_stop(struct peal_node *node);
 typedef void peal_node_fn(struct peal_node *node, void *userdata);
 
 /**
- * peal_node_close() - close orderly: no new sessions, sockets leave with `server shutting down`, connections close
+ * peal_node_close() - close orderly: no new sessions, sockets leave with `server shutting down`,
+ * connections close
  * @timeout_ms: after this time what is still open is cut
  * @fn:         runs once when all is closed; may be NULL. peal_node_run() returns then.
  *
- * Clients get no DISCONNECT packet, so they reconnect by themselves, to another node. A second call with a shorter time
- * shortens it.
+ * Clients get no DISCONNECT packet, so they reconnect by themselves, to another node. A second call
+ * with a shorter time shortens it.
  */
-PEAL_API void peal_node_close(struct peal_node *node, unsigned timeout_ms, peal_node_fn *fn, void *userdata);
+PEAL_API void peal_node_close(struct peal_node *node, unsigned timeout_ms, peal_node_fn *fn,
+			      void *userdata);
 
 /** peal_node_drain() - refuse new sessions with 503 and let the open ones be */
 PEAL_API void peal_node_drain(struct peal_node *node);
@@ -96,20 +105,23 @@ PEAL_API void peal_node_drain(struct peal_node *node);
 /** peal_node_ready() - it listens and is neither draining nor closing */
 PEAL_API bool peal_node_ready(const struct peal_node *node);
 
-/** peal_node_free() - free a node, open or closed; NULL is fine. Outstanding one-shot callbacks run from inside. */
+/** peal_node_free() - free a node, open or closed; NULL is fine. Outstanding one-shot callbacks run
+ * from inside. */
 PEAL_API void peal_node_free(struct peal_node *node);
 
 /**
  * peal_node_post() - run a function on the node's thread; the only call that other threads may make
  *
- * Functions of one thread run in order. Return: 0; -ENOMEM; -ESHUTDOWN when the node is being freed (then @fn does not
- * run).
+ * Functions of one thread run in order. Return: 0; -ENOMEM; -ESHUTDOWN when the node is being freed
+ * (then @fn does not run).
  */
-PEAL_API PEAL_MUST_CHECK int peal_node_post(struct peal_node *node, peal_node_fn *fn, void *userdata);
+PEAL_API PEAL_MUST_CHECK int peal_node_post(struct peal_node *node, peal_node_fn *fn,
+					    void *userdata);
 
-/** peal_node_after() - run a function once after @delay_ms, at the latest from peal_node_free(). Return: 0; -ENOMEM. */
-PEAL_API PEAL_MUST_CHECK int peal_node_after(struct peal_node *node, unsigned delay_ms, peal_node_fn *fn,
-					     void *userdata);
+/** peal_node_after() - run a function once after @delay_ms, at the latest from peal_node_free().
+ * Return: 0; -ENOMEM. */
+PEAL_API PEAL_MUST_CHECK int peal_node_after(struct peal_node *node, unsigned delay_ms,
+					     peal_node_fn *fn, void *userdata);
 
 /** peal_node_stats() - copy the counters */
 PEAL_API void peal_node_stats(const struct peal_node *node, struct peal_stats *ret_stats);

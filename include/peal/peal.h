@@ -1,9 +1,9 @@
 /*
  * peal: Socket.IO server nodes in C.
  *
- * Read in this order: node.h (a node and its life), namespace.h (namespaces, middlewares, handlers), emit.h
- * (broadcasting), socket.h (one client), args.h (arguments in and out), engine.h (the layer below), http.h (routes
- * beside it), stats.h, log.h.
+ * Read in this order: node.h (a node and its life), namespace.h (namespaces, middlewares,
+ * handlers), emit.h (broadcasting), socket.h (one client), args.h (arguments in and out), engine.h
+ * (the layer below), http.h (routes beside it), stats.h, log.h.
  */
 #ifndef PEAL_H
 #define PEAL_H

@@ -1,8 +1,9 @@
 /*
  * Sockets: one client in one namespace.
  *
- * A `struct peal_socket *` is valid until its last disconnect callback has returned. peal_socket_ref() keeps the object
- * longer; every call on a gone socket is then a defined no-op with a code.
+ * A `struct peal_socket *` is valid until its last disconnect callback has returned.
+ * peal_socket_ref() keeps the object longer; every call on a gone socket is then a defined no-op
+ * with a code.
  */
 #ifndef PEAL_SOCKET_H
 #define PEAL_SOCKET_H
@@ -12,7 +13,8 @@
 
 /* An event as handlers see it; lives until the handler returns. */
 struct peal_event {
-	const char *name; /* NUL-terminated, never holds U+0000; for a number as name (legal in Socket.IO) its text */
+	const char *name; /* NUL-terminated, never holds U+0000; for a number as name (legal in
+			     Socket.IO) its text */
 	const struct peal_args *args;
 	bool wants_ack;
 };
@@ -22,8 +24,8 @@ struct peal_responder;
 /**
  * peal_reply() - acknowledge an event from inside its handler, with up to 16 C values
  *
- * Only the first reply to an event counts. Return: 0; PEAL_EMIT_E_INVALID when no acknowledgement was asked for or was
- * answered already, or a value cannot be encoded; PEAL_EMIT_E_GONE; -ENOMEM.
+ * Only the first reply to an event counts. Return: 0; PEAL_EMIT_E_INVALID when no acknowledgement
+ * was asked for or was answered already, or a value cannot be encoded; PEAL_EMIT_E_GONE; -ENOMEM.
  */
 #define peal_reply(event, ...) peal_reply_values(event, PEAL_VALUES(__VA_ARGS__))
 PEAL_API int peal_reply_values(const struct peal_event *event, struct peal_values values);
@@ -31,8 +33,8 @@ PEAL_API int peal_reply_args(const struct peal_event *event, const struct peal_a
 
 /**
  * peal_event_responder() - keep the right to acknowledge an event beyond its handler
- * @ret_responder: receives a one-shot token, safe after the socket died: give it to peal_respond() or
- * peal_responder_free()
+ * @ret_responder: receives a one-shot token, safe after the socket died: give it to peal_respond()
+ * or peal_responder_free()
  *
  * Return: 0; PEAL_EMIT_E_INVALID when no acknowledgement is due; -ENOMEM.
  */
@@ -56,27 +58,30 @@ PEAL_API struct peal_namespace *peal_socket_namespace(const struct peal_socket *
 /** peal_socket_connected() - true from the end of the middlewares until the socket leaves */
 PEAL_API bool peal_socket_connected(const struct peal_socket *socket);
 
-/** peal_socket_auth() - the auth payload of CONNECT as one argument: an object, empty if there was none */
+/** peal_socket_auth() - the auth payload of CONNECT as one argument: an object, empty if there was
+ * none */
 PEAL_API const struct peal_args *peal_socket_auth(const struct peal_socket *socket);
 
-/** peal_socket_handshake() - the HTTP request that opened the session; NULL when the socket is gone */
+/** peal_socket_handshake() - the HTTP request that opened the session; NULL when the socket is gone
+ */
 PEAL_API const struct peal_request *peal_socket_handshake(const struct peal_socket *socket);
 
 /** peal_socket_session() - the session that carries it; NULL when the socket is gone */
 PEAL_API struct peal_session *peal_socket_session(const struct peal_socket *socket);
 
-/** peal_socket_set_userdata() - a pointer of the application's own; free it in the disconnect callback */
+/** peal_socket_set_userdata() - a pointer of the application's own; free it in the disconnect
+ * callback */
 PEAL_API void peal_socket_set_userdata(struct peal_socket *socket, void *userdata);
 PEAL_API void *peal_socket_userdata(const struct peal_socket *socket);
 
-/** peal_socket_set_data() - `socket.data`: one JSON value that peal_sockets_fetch() shows to other servers. Return: 0;
- * -ENOMEM; PEAL_EMIT_E_INVALID. */
+/** peal_socket_set_data() - `socket.data`: one JSON value that peal_sockets_fetch() shows to other
+ * servers. Return: 0; -ENOMEM; PEAL_EMIT_E_INVALID. */
 PEAL_API int peal_socket_set_data(struct peal_socket *socket, const char *json);
 /** peal_socket_data() - its JSON text, "{}" when none was set */
 PEAL_API const char *peal_socket_data(const struct peal_socket *socket);
 
-/** peal_socket_join() - join a room at once. Return: 0; -ENOMEM; PEAL_EMIT_E_INVALID for a bad name;
- * PEAL_EMIT_E_TOO_LARGE over the room ceiling; PEAL_EMIT_E_GONE. */
+/** peal_socket_join() - join a room at once. Return: 0; -ENOMEM; PEAL_EMIT_E_INVALID for a bad
+ * name; PEAL_EMIT_E_TOO_LARGE over the room ceiling; PEAL_EMIT_E_GONE. */
 PEAL_API int peal_socket_join(struct peal_socket *socket, const char *room);
 PEAL_API int peal_socket_leave(struct peal_socket *socket, const char *room);
 PEAL_API bool peal_socket_in_room(const struct peal_socket *socket, const char *room);
@@ -87,7 +92,8 @@ PEAL_API bool peal_socket_in_room(const struct peal_socket *socket, const char *
  *
  * Return: the number of rooms, which may be above @capacity.
  */
-PEAL_API size_t peal_socket_rooms(const struct peal_socket *socket, const char **rooms, size_t capacity);
+PEAL_API size_t peal_socket_rooms(const struct peal_socket *socket, const char **rooms,
+				  size_t capacity);
 
 /**
  * peal_socket_disconnect() - `socket.disconnect(close)`

@@ -1,8 +1,9 @@
 /*
- * Counters of a node: the only source of peal_node_stats(), of /metrics and of the tests' assertions.
+ * Counters of a node: the only source of peal_node_stats(), of /metrics and of the tests'
+ * assertions.
  *
- * PEAL_STATS() lists every member once, with its kind and its description, so that a new counter shows up everywhere by
- * itself. Gauges of live objects are zero after a node was closed.
+ * PEAL_STATS() lists every member once, with its kind and its description, so that a new counter
+ * shows up everywhere by itself. Gauges of live objects are zero after a node was closed.
  */
 #ifndef PEAL_STATS_H
 #define PEAL_STATS_H
@@ -10,54 +11,56 @@
 #include <stdint.h>
 
 /* X(kind, name, description): kind is counter or gauge */
-#define PEAL_STATS(X)                                                                                        \
-	X(gauge, sessions, "open Engine.IO sessions")                                                        \
-	X(gauge, sessions_websocket, "open sessions whose transport is WebSocket")                           \
-	X(gauge, sockets, "connected Socket.IO sockets")                                                     \
-	X(gauge, namespaces, "namespaces, dynamic children included")                                        \
-	X(gauge, rooms, "rooms with at least one member, without own-id rooms")                              \
-	X(gauge, memberships, "memberships of sockets in rooms, without own-id rooms")                       \
-	X(gauge, frames, "live frames")                                                                      \
-	X(gauge, frame_bytes, "bytes of live frames")                                                        \
-	X(gauge, outbox_bytes, "bytes queued in all outboxes")                                               \
-	X(gauge, rounds, "acknowledged broadcasts and emits under way")                                      \
-	X(gauge, http_connections, "open HTTP connections")                                                  \
-	X(gauge, websocket_connections, "open WebSocket connections")                                        \
-	X(counter, sessions_opened, "sessions opened")                                                       \
-	X(counter, sessions_refused_full, "sessions refused because of --max-clients")                       \
-	X(counter, sessions_closed_outbox, "sessions closed because their outbox passed its limit")          \
-	X(counter, sessions_closed_ping_timeout, "sessions closed because no pong came")                     \
-	X(counter, sessions_closed_parse_error, "sessions closed because of a malformed packet")             \
-	X(counter, upgrades, "sessions upgraded from polling to WebSocket")                                  \
-	X(counter, handshakes_refused, "requests refused with an Engine.IO error")                           \
-	X(counter, http_requests, "HTTP requests")                                                           \
-	X(counter, http_bad_requests, "HTTP requests refused as malformed or over a limit")                  \
-	X(counter, http_reads, "read calls on HTTP connections")                                             \
-	X(counter, http_connections_refused, "connections closed at accept because of the connection limit") \
-	X(counter, bytes_received, "bytes of messages received")                                             \
-	X(counter, messages_received, "Engine.IO messages received")                                         \
-	X(counter, packets_received, "Socket.IO packets received")                                           \
-	X(counter, packets_invalid, "Socket.IO packets that could not be decoded or were illegal")           \
-	X(counter, frames_built, "frames built")                                                             \
-	X(counter, frames_queued, "frames put into outboxes")                                                \
-	X(counter, writes, "write calls to WebSocket connections")                                           \
-	X(counter, writes_partial, "writes that the kernel did not take as a whole")                         \
-	X(counter, joins_reused, "flushes that used the joined buffer of the session before")                \
-	X(counter, bytes_written, "bytes written to WebSocket connections")                                  \
-	X(counter, poll_responses, "poll responses with data")                                               \
-	X(counter, emits, "broadcasts by the application")                                                   \
-	X(counter, emits_failed, "emits that returned an error")                                             \
-	X(counter, deliveries, "packets queued for a socket by broadcasts")                                  \
-	X(counter, volatile_dropped, "volatile packets dropped for a busy client")                           \
-	X(counter, acks_received, "acknowledgements received and matched")                                   \
-	X(counter, acks_unknown, "acknowledgements received that nobody waited for")                         \
-	X(counter, rounds_timed_out, "acknowledged emits that ended by their deadline")                      \
-	X(counter, connects, "sockets connected")                                                            \
-	X(counter, connects_refused, "CONNECT packets answered with a connect error")                        \
-	X(counter, disconnects, "sockets disconnected")                                                      \
-	X(counter, loop_turns, "turns of the event loop that did work for this node")                        \
-	X(counter, flush_slices, "flush passes that stopped at the slice limit")                             \
-	X(counter, standstills, "times that the node found itself stopped for more than a second")           \
+#define PEAL_STATS(X)                                                                              \
+	X(gauge, sessions, "open Engine.IO sessions")                                              \
+	X(gauge, sessions_websocket, "open sessions whose transport is WebSocket")                 \
+	X(gauge, sockets, "connected Socket.IO sockets")                                           \
+	X(gauge, namespaces, "namespaces, dynamic children included")                              \
+	X(gauge, rooms, "rooms with at least one member, without own-id rooms")                    \
+	X(gauge, memberships, "memberships of sockets in rooms, without own-id rooms")             \
+	X(gauge, frames, "live frames")                                                            \
+	X(gauge, frame_bytes, "bytes of live frames")                                              \
+	X(gauge, outbox_bytes, "bytes queued in all outboxes")                                     \
+	X(gauge, rounds, "acknowledged broadcasts and emits under way")                            \
+	X(gauge, http_connections, "open HTTP connections")                                        \
+	X(gauge, websocket_connections, "open WebSocket connections")                              \
+	X(counter, sessions_opened, "sessions opened")                                             \
+	X(counter, sessions_refused_full, "sessions refused because of --max-clients")             \
+	X(counter, sessions_closed_outbox,                                                         \
+	  "sessions closed because their outbox passed its limit")                                 \
+	X(counter, sessions_closed_ping_timeout, "sessions closed because no pong came")           \
+	X(counter, sessions_closed_parse_error, "sessions closed because of a malformed packet")   \
+	X(counter, upgrades, "sessions upgraded from polling to WebSocket")                        \
+	X(counter, handshakes_refused, "requests refused with an Engine.IO error")                 \
+	X(counter, http_requests, "HTTP requests")                                                 \
+	X(counter, http_bad_requests, "HTTP requests refused as malformed or over a limit")        \
+	X(counter, http_reads, "read calls on HTTP connections")                                   \
+	X(counter, http_connections_refused,                                                       \
+	  "connections closed at accept because of the connection limit")                          \
+	X(counter, bytes_received, "bytes of messages received")                                   \
+	X(counter, messages_received, "Engine.IO messages received")                               \
+	X(counter, packets_received, "Socket.IO packets received")                                 \
+	X(counter, packets_invalid, "Socket.IO packets that could not be decoded or were illegal") \
+	X(counter, frames_built, "frames built")                                                   \
+	X(counter, frames_queued, "frames put into outboxes")                                      \
+	X(counter, writes, "write calls to WebSocket connections")                                 \
+	X(counter, writes_partial, "writes that the kernel did not take as a whole")               \
+	X(counter, joins_reused, "flushes that used the joined buffer of the session before")      \
+	X(counter, bytes_written, "bytes written to WebSocket connections")                        \
+	X(counter, poll_responses, "poll responses with data")                                     \
+	X(counter, emits, "broadcasts by the application")                                         \
+	X(counter, emits_failed, "emits that returned an error")                                   \
+	X(counter, deliveries, "packets queued for a socket by broadcasts")                        \
+	X(counter, volatile_dropped, "volatile packets dropped for a busy client")                 \
+	X(counter, acks_received, "acknowledgements received and matched")                         \
+	X(counter, acks_unknown, "acknowledgements received that nobody waited for")               \
+	X(counter, rounds_timed_out, "acknowledged emits that ended by their deadline")            \
+	X(counter, connects, "sockets connected")                                                  \
+	X(counter, connects_refused, "CONNECT packets answered with a connect error")              \
+	X(counter, disconnects, "sockets disconnected")                                            \
+	X(counter, loop_turns, "turns of the event loop that did work for this node")              \
+	X(counter, flush_slices, "flush passes that stopped at the slice limit")                   \
+	X(counter, standstills, "times that the node found itself stopped for more than a second") \
 	X(counter, standstill_ms, "milliseconds of all standstills")
 
 struct peal_stats {

@@ -8,7 +8,7 @@
 void peal_buffer_deinit(struct peal_buffer *buffer)
 {
 	free(buffer->bytes);
-	*buffer = (struct peal_buffer) { .ceiling = buffer->ceiling };
+	*buffer = (struct peal_buffer){ .ceiling = buffer->ceiling };
 }
 
 char *peal_buffer_reserve(struct peal_buffer *buffer, size_t extra)

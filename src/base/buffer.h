@@ -1,6 +1,6 @@
 /*
- * Growable byte buffer, born with a ceiling. The first failure sticks: later appends do nothing and peal_buffer_error()
- * tells, so that a run of appends is checked once.
+ * Growable byte buffer, born with a ceiling. The first failure sticks: later appends do nothing and
+ * peal_buffer_error() tells, so that a run of appends is checked once.
  */
 #ifndef PEAL_BASE_BUFFER_H
 #define PEAL_BASE_BUFFER_H
@@ -16,10 +16,11 @@ struct peal_buffer {
 	int error; /* 0, -ENOMEM, -EMSGSIZE */
 };
 
-#define PEAL_BUFFER(limit) ((struct peal_buffer) { .ceiling = (limit) })
+#define PEAL_BUFFER(limit) ((struct peal_buffer){ .ceiling = (limit) })
 
 void peal_buffer_deinit(struct peal_buffer *buffer);
-/* Make room for @extra more bytes and return where to write them; NULL on failure. Add to ->length what was written. */
+/* Make room for @extra more bytes and return where to write them; NULL on failure. Add to ->length
+ * what was written. */
 char *peal_buffer_reserve(struct peal_buffer *buffer, size_t extra);
 void peal_buffer_append(struct peal_buffer *buffer, const void *bytes, size_t length);
 void peal_buffer_append_format(struct peal_buffer *buffer, const char *format, ...)

@@ -23,9 +23,10 @@ static void next_free(struct peal_next *next)
 	free(next);
 }
 
-void peal_decisions_init(struct peal_decisions *decisions, void (*wake)(void *userdata), void *userdata)
+void peal_decisions_init(struct peal_decisions *decisions, void (*wake)(void *userdata),
+			 void *userdata)
 {
-	*decisions = (struct peal_decisions) { .wake = wake, .userdata = userdata };
+	*decisions = (struct peal_decisions){ .wake = wake, .userdata = userdata };
 	peal_list_init(&decisions->tokens);
 	peal_list_init(&decisions->answered);
 }
@@ -54,7 +55,8 @@ void peal_decisions_deliver(struct peal_decisions *decisions)
 	}
 }
 
-struct peal_next *peal_decision_ask(struct peal_decisions *decisions, struct peal_decision *decision)
+struct peal_next *peal_decision_ask(struct peal_decisions *decisions,
+				    struct peal_decision *decision)
 {
 	struct peal_next *next = calloc(1, sizeof(*next));
 	if (!next)

@@ -11,14 +11,16 @@ struct peal_frame *peal_frame_new(struct peal_stats *stats, bool binary, size_t 
 	struct peal_frame *frame = malloc(sizeof(*frame) + PEAL_FRAME_HEADROOM + capacity);
 	if (!frame)
 		return NULL;
-	*frame =
-		(struct peal_frame) { .references = 1, .length = (uint32_t)capacity, .binary = binary, .stats = stats };
+	*frame = (struct peal_frame){
+		.references = 1, .length = (uint32_t)capacity, .binary = binary, .stats = stats
+	};
 	stats->frames++;
 	stats->frames_built++;
 	return frame;
 }
 
-struct peal_frame *peal_frame_new_copy(struct peal_stats *stats, bool binary, const void *payload, size_t length)
+struct peal_frame *peal_frame_new_copy(struct peal_stats *stats, bool binary, const void *payload,
+				       size_t length)
 {
 	struct peal_frame *frame = peal_frame_new(stats, binary, length);
 	if (!frame)

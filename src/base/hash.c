@@ -22,8 +22,8 @@ static inline void sip_round(uint64_t v[4])
 uint64_t peal_siphash(const uint64_t seed[2], const void *bytes, size_t length)
 {
 	const unsigned char *at = bytes;
-	uint64_t v[4] = { seed[0] ^ 0x736f6d6570736575, seed[1] ^ 0x646f72616e646f6d, seed[0] ^ 0x6c7967656e657261,
-			  seed[1] ^ 0x7465646279746573 };
+	uint64_t v[4] = { seed[0] ^ 0x736f6d6570736575, seed[1] ^ 0x646f72616e646f6d,
+			  seed[0] ^ 0x6c7967656e657261, seed[1] ^ 0x7465646279746573 };
 	uint64_t last = (uint64_t)length << 56;
 	for (; length >= 8; at += 8, length -= 8) {
 		uint64_t word;
@@ -44,14 +44,14 @@ uint64_t peal_siphash(const uint64_t seed[2], const void *bytes, size_t length)
 
 void peal_hash_init(struct peal_hash *hash)
 {
-	*hash = (struct peal_hash) { 0 };
+	*hash = (struct peal_hash){ 0 };
 	peal_random_bytes(hash->seed, sizeof(hash->seed));
 }
 
 void peal_hash_deinit(struct peal_hash *hash)
 {
 	free(hash->buckets);
-	*hash = (struct peal_hash) { 0 };
+	*hash = (struct peal_hash){ 0 };
 }
 
 struct peal_hash_entry *peal_hash_find(const struct peal_hash *hash, const char *key, size_t length)
@@ -61,7 +61,8 @@ struct peal_hash_entry *peal_hash_find(const struct peal_hash *hash, const char 
 	uint32_t value = (uint32_t)peal_siphash(hash->seed, key, length);
 	struct peal_hash_entry *entry = hash->buckets[value & (hash->bucket_count - 1)];
 	for (; entry; entry = entry->next)
-		if (entry->hash == value && entry->key_length == length && !memcmp(entry->key, key, length))
+		if (entry->hash == value && entry->key_length == length &&
+		    !memcmp(entry->key, key, length))
 			return entry;
 	return NULL;
 }
@@ -109,7 +110,8 @@ void peal_hash_remove(struct peal_hash *hash, struct peal_hash_entry *entry)
 	hash->count--;
 }
 
-struct peal_hash_entry *peal_hash_next(const struct peal_hash *hash, const struct peal_hash_entry *entry)
+struct peal_hash_entry *peal_hash_next(const struct peal_hash *hash,
+				       const struct peal_hash_entry *entry)
 {
 	size_t bucket = 0;
 	if (entry) {

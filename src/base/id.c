@@ -22,7 +22,8 @@ void peal_random_bytes(void *bytes, size_t length)
 
 void peal_id_generate(struct peal_id_generator *generator, char ret_id[PEAL_ID_LENGTH + 1])
 {
-	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	unsigned char raw[15];
 	if (generator->pool_left < 12) {
 		peal_random_bytes(generator->pool, sizeof(generator->pool));

@@ -1,6 +1,6 @@
 /*
- * Random bytes and ids. An id is 12 random bytes and the low 24 bits of a counter as base64url, always 20 characters,
- * as the reference makes them; every generator has its own counter.
+ * Random bytes and ids. An id is 12 random bytes and the low 24 bits of a counter as base64url,
+ * always 20 characters, as the reference makes them; every generator has its own counter.
  */
 #ifndef PEAL_BASE_ID_H
 #define PEAL_BASE_ID_H

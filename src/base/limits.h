@@ -1,14 +1,15 @@
 /*
- * Every ceiling of what a client or peer can grow, with the reason for each. Options may lower or raise those that say
- * so.
+ * Every ceiling of what a client or peer can grow, with the reason for each. Options may lower or
+ * raise those that say so.
  */
 #ifndef PEAL_BASE_LIMITS_H
 #define PEAL_BASE_LIMITS_H
 
-/* Names of rooms, events and namespaces, in bytes. Long enough for paths and URLs as rooms; short enough to keep and to
- * log. */
+/* Names of rooms, events and namespaces, in bytes. Long enough for paths and URLs as rooms; short
+ * enough to keep and to log. */
 #define PEAL_LIMIT_NAME_BYTES 1024
-/* Rooms of one socket. A client's handler that joins rooms on request must not grow the node without end. */
+/* Rooms of one socket. A client's handler that joins rooms on request must not grow the node
+ * without end. */
 #define PEAL_LIMIT_ROOMS_PER_SOCKET 10000
 /* Namespaces that one session may join. */
 #define PEAL_LIMIT_NAMESPACES_PER_SESSION 256

@@ -1,6 +1,6 @@
 /*
- * Intrusive doubly linked lists. The head is a node that links to itself; an unlinked element links to NULL, so
- * that membership can be asked and unlinking twice is harmless.
+ * Intrusive doubly linked lists. The head is a node that links to itself; an unlinked element links
+ * to NULL, so that membership can be asked and unlinking twice is harmless.
  */
 #ifndef PEAL_BASE_LIST_H
 #define PEAL_BASE_LIST_H

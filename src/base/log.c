@@ -29,10 +29,11 @@ static void put_quoted(struct out *out, const char *text)
 	put(out, "\"", 1);
 	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
 		if (*c == '"' || *c == '\\') {
-			put(out, (char[]) { '\\', (char)*c }, 2);
+			put(out, (char[]){ '\\', (char)*c }, 2);
 		} else if (*c < 0x20 || *c == 0x7f) {
 			char escaped[8];
-			put(out, escaped, (size_t)snprintf(escaped, sizeof(escaped), "\\u%04x", *c));
+			put(out, escaped,
+			    (size_t)snprintf(escaped, sizeof(escaped), "\\u%04x", *c));
 		} else {
 			put(out, (const char *)c, 1);
 		}
@@ -68,8 +69,9 @@ static size_t finish(struct out *out)
 	return out->length;
 }
 
-size_t peal_log_format_text(enum peal_log_level level, const char *message, const struct peal_log_field *fields,
-			    size_t count, char *buffer, size_t size)
+size_t peal_log_format_text(enum peal_log_level level, const char *message,
+			    const struct peal_log_field *fields, size_t count, char *buffer,
+			    size_t size)
 {
 	struct out out = { buffer, size, 0 };
 	put_text(&out, "level=");
@@ -90,8 +92,9 @@ size_t peal_log_format_text(enum peal_log_level level, const char *message, cons
 	return finish(&out);
 }
 
-size_t peal_log_format_json(enum peal_log_level level, const char *message, const struct peal_log_field *fields,
-			    size_t count, char *buffer, size_t size)
+size_t peal_log_format_json(enum peal_log_level level, const char *message,
+			    const struct peal_log_field *fields, size_t count, char *buffer,
+			    size_t size)
 {
 	struct out out = { buffer, size, 0 };
 	put_text(&out, "{\"level\":\"");

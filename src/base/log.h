@@ -1,7 +1,8 @@
 /*
  * Where records go. One struct peal_log per node; modules that log get a pointer to it.
  *
- *   peal_log(log, PEAL_LOG_WARNING, "max clients lowered", PEAL_FIELD_INT("from", a), PEAL_FIELD_INT("to", b));
+ *   peal_log(log, PEAL_LOG_WARNING, "max clients lowered", PEAL_FIELD_INT("from", a),
+ * PEAL_FIELD_INT("to", b));
  */
 #ifndef PEAL_BASE_LOG_H
 #define PEAL_BASE_LOG_H
@@ -14,12 +15,12 @@ struct peal_log {
 	void *userdata;
 };
 
-#define PEAL_FIELD_TEXT(k, v) ((struct peal_log_field) { .key = (k), .text = (v) ? (v) : "" })
-#define PEAL_FIELD_INT(k, v) ((struct peal_log_field) { .key = (k), .number = (int64_t)(v) })
+#define PEAL_FIELD_TEXT(k, v) ((struct peal_log_field){ .key = (k), .text = (v) ? (v) : "" })
+#define PEAL_FIELD_INT(k, v) ((struct peal_log_field){ .key = (k), .number = (int64_t)(v) })
 
-#define peal_log(log, level, ...) PEAL_LOG_(log, level, __VA_ARGS__, (struct peal_log_field) { 0 })
+#define peal_log(log, level, ...) PEAL_LOG_(log, level, __VA_ARGS__, (struct peal_log_field){ 0 })
 #define PEAL_LOG_(log, level, message, ...) \
-	peal_log_record(log, level, message, (const struct peal_log_field[]) { __VA_ARGS__ })
+	peal_log_record(log, level, message, (const struct peal_log_field[]){ __VA_ARGS__ })
 
 /* @fields ends with one whose key is NULL. */
 void peal_log_record(const struct peal_log *log, enum peal_log_level level, const char *message,

@@ -1,8 +1,10 @@
 /*
- * An Engine.IO server: options, the table of sessions, heartbeat lists, the dirty list, the transports.
+ * An Engine.IO server: options, the table of sessions, heartbeat lists, the dirty list, the
+ * transports.
  *
- * It is mounted on an HTTP server under its path. Who uses it gets the handlers of struct peal_engine_handlers; all of
- * them run from the loop, in order of cause, never from inside a call of the functions in session.h.
+ * It is mounted on an HTTP server under its path. Who uses it gets the handlers of struct
+ * peal_engine_handlers; all of them run from the loop, in order of cause, never from inside a call
+ * of the functions in session.h.
  */
 #ifndef PEAL_ENGINE_ENGINE_H
 #define PEAL_ENGINE_ENGINE_H
@@ -32,9 +34,10 @@ struct peal_engine_context {
 	bool draining; /* new sessions get 503 */
 };
 
-int peal_engine_create(struct peal_engine_context *context, const struct peal_engine_options *options,
-		       const struct peal_engine_handlers *handlers, void *userdata, struct peal_engine **ret_engine)
-	__attribute__((warn_unused_result));
+int peal_engine_create(struct peal_engine_context *context,
+		       const struct peal_engine_options *options,
+		       const struct peal_engine_handlers *handlers, void *userdata,
+		       struct peal_engine **ret_engine) __attribute__((warn_unused_result));
 /* Discard all sessions; their close handlers run from the loop. */
 void peal_engine_discard_all(struct peal_engine *engine);
 /* All sessions must be closed and reaped. */

@@ -1,9 +1,10 @@
 /*
  * Sessions, as the layers above see them: one Engine.IO connection over whatever transport it has.
  *
- * Emitting only queues: peal_session_queue() puts pointers to shared frames into the outbox and links the session once
- * into the engine's dirty list. The flush at the end of the turn makes one write of all of it. Objects die in the
- * loop's reap phase: a session pointer stays valid until the close handler has returned.
+ * Emitting only queues: peal_session_queue() puts pointers to shared frames into the outbox and
+ * links the session once into the engine's dirty list. The flush at the end of the turn makes one
+ * write of all of it. Objects die in the loop's reap phase: a session pointer stays valid until the
+ * close handler has returned.
  */
 #ifndef PEAL_ENGINE_SESSION_H
 #define PEAL_ENGINE_SESSION_H
@@ -14,27 +15,28 @@
 
 /*
  * Queue a run of frames, all or none; takes references of its own. The caller keeps its reference.
- * Return: 0; -EPIPE when the session is not open. Over the outbox limit or without memory the session is closed (its
- * handlers hear of it from the loop) and -EPIPE comes back.
+ * Return: 0; -EPIPE when the session is not open. Over the outbox limit or without memory the
+ * session is closed (its handlers hear of it from the loop) and -EPIPE comes back.
  */
 int peal_session_queue(struct peal_session *session, struct peal_frame *run);
 
-/* A volatile packet may be queued now (client-wire.md §4.4): nothing is queued or being written, for polling a GET is
- * parked. */
+/* A volatile packet may be queued now (client-wire.md §4.4): nothing is queued or being written,
+ * for polling a GET is parked. */
 bool peal_session_writable(const struct peal_session *session);
 
 /* Open and not closing. */
 bool peal_session_open(const struct peal_session *session);
 
 /*
- * Close orderly: nothing new is taken or delivered, the queue is flushed, then the transport closes. The close handler
- * runs from the loop, with `forced close`. Return: true when nothing was queued and the transport could close at once;
- * false when it has to wait (a polling session without a parked GET, a WebSocket with a queue).
+ * Close orderly: nothing new is taken or delivered, the queue is flushed, then the transport
+ * closes. The close handler runs from the loop, with `forced close`. Return: true when nothing was
+ * queued and the transport could close at once; false when it has to wait (a polling session
+ * without a parked GET, a WebSocket with a queue).
  */
 bool peal_session_shutdown(struct peal_session *session);
 
-/* Close at once, the queue is dropped; the client sees a close frame or `1`. The close handler runs from the loop with
- * `forced close`. */
+/* Close at once, the queue is dropped; the client sees a close frame or `1`. The close handler runs
+ * from the loop with `forced close`. */
 void peal_session_discard(struct peal_session *session);
 
 #endif

@@ -27,11 +27,11 @@ void peal_args_init(struct peal_args *args, const char *text, size_t length, siz
 void peal_args_deinit(struct peal_args *args);
 
 /*
- * Encode C values. @args borrows attachments from @values and owns its text; call peal_args_deinit(). @attachments is
- * room for PEAL_LIMIT_ATTACHMENTS entries that lives as long as @args.
- * Return: 0; -ENOMEM; PEAL_EMIT_E_INVALID; PEAL_EMIT_E_TOO_LARGE.
+ * Encode C values. @args borrows attachments from @values and owns its text; call
+ * peal_args_deinit(). @attachments is room for PEAL_LIMIT_ATTACHMENTS entries that lives as long as
+ * @args. Return: 0; -ENOMEM; PEAL_EMIT_E_INVALID; PEAL_EMIT_E_TOO_LARGE.
  */
-int peal_args_encode(struct peal_args *args, struct peal_values values, struct peal_bytes *attachments)
-	__attribute__((warn_unused_result));
+int peal_args_encode(struct peal_args *args, struct peal_values values,
+		     struct peal_bytes *attachments) __attribute__((warn_unused_result));
 
 #endif

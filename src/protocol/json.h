@@ -1,9 +1,9 @@
 /*
- * JSON text: a strict validator that never builds a tree, a splitter, string decoding and encoding. RFC 8259 as
- * JSON.parse() takes it.
+ * JSON text: a strict validator that never builds a tree, a splitter, string decoding and encoding.
+ * RFC 8259 as JSON.parse() takes it.
  *
- * The server never prints what it relays: it validates the text, finds the event name, and keeps the argument text as
- * it came.
+ * The server never prints what it relays: it validates the text, finds the event name, and keeps
+ * the argument text as it came.
  */
 #ifndef PEAL_PROTOCOL_JSON_H
 #define PEAL_PROTOCOL_JSON_H
@@ -29,22 +29,23 @@ enum peal_json_type {
 struct peal_json_facts {
 	enum peal_json_type type; /* of the whole */
 	size_t items;		  /* of a top-level array */
-	size_t placeholders; /* objects that JavaScript would take for an attachment: a member "_placeholder" that is
-				exactly true */
+	size_t placeholders;	  /* objects that JavaScript would take for an attachment: a member
+				     "_placeholder" that is      exactly true */
 	uint64_t placeholder_max; /* the largest num of them */
 	bool placeholder_invalid; /* one of them lacks a num that is an integer of 0 … 2^53−1 */
 };
 
 /*
- * Validate a whole text: exactly one value, white space of JSON around it, valid UTF-8 inside strings, at most
- * PEAL_LIMIT_JSON_DEPTH deep. Duplicate keys: JavaScript keeps the last, so the last "_placeholder" and "num" count.
- * Escaped spellings of the keys ("\u005fplaceholder") count as the keys they are.
+ * Validate a whole text: exactly one value, white space of JSON around it, valid UTF-8 inside
+ * strings, at most PEAL_LIMIT_JSON_DEPTH deep. Duplicate keys: JavaScript keeps the last, so the
+ * last "_placeholder" and "num" count. Escaped spellings of the keys ("\u005fplaceholder") count as
+ * the keys they are.
  */
 bool peal_json_validate(const char *text, size_t length, struct peal_json_facts *ret_facts);
 
 /*
- * The end of the value that starts at @at (white space in front is skipped first, *ret_start is where it begins). The
- * text must be valid. For walking arrays: value, comma, value.
+ * The end of the value that starts at @at (white space in front is skipped first, *ret_start is
+ * where it begins). The text must be valid. For walking arrays: value, comma, value.
  */
 const char *peal_json_skip_value(const char *at, const char *end, const char **ret_start);
 
@@ -52,15 +53,18 @@ const char *peal_json_skip_value(const char *at, const char *end, const char **r
 enum peal_json_type peal_json_type_at(const char *at, const char *end);
 
 /*
- * Decode a JSON string (with its quotes) into UTF-8; @text must be valid. A lone surrogate becomes U+FFFD.
- * Return: 0 and the bytes appended; the buffer's error. *ret_has_nul tells that U+0000 is in it.
+ * Decode a JSON string (with its quotes) into UTF-8; @text must be valid. A lone surrogate becomes
+ * U+FFFD. Return: 0 and the bytes appended; the buffer's error. *ret_has_nul tells that U+0000 is
+ * in it.
  */
-int peal_json_decode_string(const char *text, size_t length, struct peal_buffer *out, bool *ret_has_nul);
+int peal_json_decode_string(const char *text, size_t length, struct peal_buffer *out,
+			    bool *ret_has_nul);
 
-/* Append UTF-8 as a JSON string with quotes, escaped as JSON.stringify() does. The bytes must be valid UTF-8. */
+/* Append UTF-8 as a JSON string with quotes, escaped as JSON.stringify() does. The bytes must be
+ * valid UTF-8. */
 void peal_json_append_string(struct peal_buffer *out, const char *bytes, size_t length);
-/* Append a number as JSON.stringify() prints it: shortest form that reads back, 1e21 and above with exponent, null if
- * not finite. */
+/* Append a number as JSON.stringify() prints it: shortest form that reads back, 1e21 and above with
+ * exponent, null if not finite. */
 void peal_json_append_double(struct peal_buffer *out, double number);
 
 #endif

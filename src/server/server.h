@@ -1,6 +1,6 @@
 /*
- * The Socket.IO server of a node: namespaces over one engine. The composition root makes it and hands its handlers to
- * the engine.
+ * The Socket.IO server of a node: namespaces over one engine. The composition root makes it and
+ * hands its handlers to the engine.
  */
 #ifndef PEAL_SERVER_SERVER_H
 #define PEAL_SERVER_SERVER_H
@@ -23,8 +23,9 @@ struct peal_server_options {
 	const char *node_name; /* borrowed for life */
 };
 
-int peal_server_new(struct peal_loop *loop, struct peal_node *node, struct peal_decisions *decisions,
-		    const struct peal_server_options *options, struct peal_stats *stats, const struct peal_log *log,
+int peal_server_new(struct peal_loop *loop, struct peal_node *node,
+		    struct peal_decisions *decisions, const struct peal_server_options *options,
+		    struct peal_stats *stats, const struct peal_log *log,
 		    struct peal_server **ret_server) __attribute__((warn_unused_result));
 
 /* The handlers for the engine that carries this server; their userdata is the server. */
@@ -34,14 +35,14 @@ extern const struct peal_engine_handlers peal_server_engine_handlers;
 void peal_server_set_remote(struct peal_server *server, const struct peal_remote *remote);
 
 /*
- * First step of an orderly close: every socket leaves with `server shutting down`, without DISCONNECT packets; pending
- * CONNECTs are dropped. New connections are refused from here on.
+ * First step of an orderly close: every socket leaves with `server shutting down`, without
+ * DISCONNECT packets; pending CONNECTs are dropped. New connections are refused from here on.
  */
 void peal_server_shut_down(struct peal_server *server);
 
 /*
- * All sessions are gone. Delivers every outstanding one-shot callback (PEAL_ACK_CLOSED, tasks) and frees. While it
- * runs, calls on the node return -ESHUTDOWN.
+ * All sessions are gone. Delivers every outstanding one-shot callback (PEAL_ACK_CLOSED, tasks) and
+ * frees. While it runs, calls on the node return -ESHUTDOWN.
  */
 void peal_server_free(struct peal_server *server);
 
