@@ -157,8 +157,11 @@ void peal_timer_disarm(struct peal_loop *loop, struct peal_timer *timer);
 /* --- for tests with a clock of their own
  * ------------------------------------------------------------------------- */
 
-/* One pass without waiting: expired timers and deadlines, tasks, flush, reap, until nothing is left
- * to do now. */
+/*
+ * One pass without waiting: expired timers and deadlines, tasks, flush, reap, until nothing is left
+ * to do now. A clock that jumps by more than a second is a standstill: tests/support/fake_clock.h
+ * moves it in small steps.
+ */
 void peal_loop_step(struct peal_loop *loop);
 
 #endif

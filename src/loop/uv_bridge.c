@@ -1,0 +1,96 @@
+#include "loop/uv_bridge.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <uv.h>
+
+struct peal_uv_bridge {
+	struct peal_loop *loop;
+	uv_loop_t uv;
+	bool running; /* inside a pass: it looks for changes itself when it is done */
+	bool kicked;  /* the pump is active already */
+	struct event *descriptor_event;
+	struct event *pump_event;
+};
+
+static void pass(struct peal_uv_bridge *bridge)
+{
+	bridge->kicked = false;
+	bridge->running = true;
+	uv_run(&bridge->uv, UV_RUN_NOWAIT);
+	bridge->running = false;
+	int timeout_ms = uv_backend_timeout(&bridge->uv);
+	if (timeout_ms < 0) {
+		event_del(bridge->pump_event);
+		return;
+	}
+	/* A zero timer lets the base poll in between; activating the pump from itself would not. */
+	struct timeval wait = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
+	event_add(bridge->pump_event, &wait);
+}
+
+static void on_event(evutil_socket_t fd, short what, void *userdata)
+{
+	struct peal_uv_bridge *bridge = userdata;
+	(void)fd;
+	(void)what;
+	peal_loop_enter(bridge->loop);
+	pass(bridge);
+}
+
+void peal_uv_bridge_kick(struct peal_uv_bridge *bridge)
+{
+	if (bridge->kicked || bridge->running)
+		return;
+	bridge->kicked = true;
+	event_active(bridge->pump_event, EV_TIMEOUT, 0);
+}
+
+void peal_uv_bridge_run(struct peal_uv_bridge *bridge)
+{
+	pass(bridge);
+}
+
+struct uv_loop_s *peal_uv_bridge_uv(struct peal_uv_bridge *bridge)
+{
+	return &bridge->uv;
+}
+
+int peal_uv_bridge_new(struct peal_loop *loop, struct peal_uv_bridge **ret_bridge)
+{
+	struct event_base *base = peal_loop_base(loop);
+	struct peal_uv_bridge *bridge = calloc(1, sizeof(*bridge));
+	if (!bridge)
+		return -ENOMEM;
+	bridge->loop = loop;
+	int r = uv_loop_init(&bridge->uv);
+	if (r < 0) {
+		free(bridge);
+		return r; /* libuv's codes are negated errno here */
+	}
+	bridge->descriptor_event =
+		event_new(base, uv_backend_fd(&bridge->uv), EV_READ | EV_PERSIST, on_event, bridge);
+	bridge->pump_event = event_new(base, -1, 0, on_event, bridge);
+	if (!bridge->descriptor_event || !bridge->pump_event ||
+	    event_add(bridge->descriptor_event, NULL) < 0) {
+		peal_uv_bridge_free(bridge);
+		return -ENOMEM;
+	}
+	*ret_bridge = bridge;
+	return 0;
+}
+
+void peal_uv_bridge_free(struct peal_uv_bridge *bridge)
+{
+	if (!bridge)
+		return;
+	if (bridge->descriptor_event)
+		event_free(bridge->descriptor_event);
+	if (bridge->pump_event)
+		event_free(bridge->pump_event);
+	/* Closing handles takes a pass or two. */
+	for (int i = 0; i < 16 && uv_loop_close(&bridge->uv) == UV_EBUSY; i++)
+		uv_run(&bridge->uv, UV_RUN_NOWAIT);
+	free(bridge);
+}
