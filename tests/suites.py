@@ -1,0 +1,261 @@
+#!/usr/bin/env python3
+"""Runs the test suites one after the other and sums them up.
+
+A suite is a command that ends with the line "N passed, N failed" or prints TAP, or a suite of `meson test`, whose
+programs print TAP. Its whole output goes to build/test-logs/; here it gets one line, and what failed is shown below it.
+A suite that fails without saying what, or in which nothing ran, counts as one failure: silence is never success.
+The last line is the sum. Needs nothing beyond Python's standard library.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+LOGS = os.path.join(ROOT, "build", "test-logs")
+
+SANITIZED = "build-asan"
+SANITIZE_OPTIONS = [
+    "--buildtype=debugoptimized",
+    "-Db_sanitize=address,undefined",
+    "-Db_lundef=false",
+    "-Db_ndebug=false",
+    "-Dc_args=-fno-sanitize-recover=undefined -fno-omit-frame-pointer",
+    "-Dtests=true",
+]
+SANITIZE_ENVIRONMENT = {
+    "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+}
+
+SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
+TAP = re.compile(r"^\s*(ok|not ok)\b\s*(\d+)?\s*-?\s*(.*)$")
+SKIPPED = re.compile(r"#\s*skip", re.IGNORECASE)
+
+# How much of a failed suite's output is shown; the log has all of it.
+SHOWN_LINES = 60
+
+
+class Result:
+    """What one suite came to."""
+
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+        self.skipped = 0
+        self.failures = []  # lines to show
+
+    def fail(self, *lines):
+        self.failed += 1
+        self.failures += lines
+
+    def count_tap(self, text, prefix=""):
+        """Adds the TAP lines of @text. Returns whether there were any."""
+        seen = False
+        for line in text.splitlines():
+            match = TAP.match(line)
+            if not match:
+                continue
+            seen = True
+            if SKIPPED.search(line):
+                self.skipped += 1
+            elif match.group(1) == "ok":
+                self.passed += 1
+            else:
+                self.fail(prefix + line.strip())
+        return seen
+
+
+def run(command, log, environment=None, seconds=600):
+    """Runs @command with its output in @log. Returns its exit status; None when it took too long."""
+    with open(log, "ab") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+            start_new_session=True,
+        )
+        try:
+            return process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            # Whatever the suite left behind goes with it: the process group is its own.
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            process.wait()
+
+
+def tail(log):
+    with open(log, encoding="utf-8", errors="replace") as text:
+        return text.read().splitlines()[-SHOWN_LINES:]
+
+
+def command_suite(command, log, environment=None, seconds=600):
+    """A program that prints its own sum, or TAP."""
+    result = Result()
+    if not os.access(os.path.join(ROOT, command[0]), os.X_OK):
+        result.fail(f"{command[0]} does not exist")
+        return result
+    status = run(command, log, environment, seconds)
+    with open(log, encoding="utf-8", errors="replace") as text:
+        output = text.read()
+    sums = [match for match in map(SUMMARY.match, output.splitlines()) if match]
+    if sums:
+        result.passed, result.failed = int(sums[-1].group(1)), int(sums[-1].group(2))
+        if result.failed:
+            result.failures += [line for line in output.splitlines() if line.lstrip().startswith("not ok")]
+            result.failures += ["--- end of the log:"] + tail(log)
+    else:
+        result.count_tap(output)
+        if result.failed:
+            result.failures += ["--- end of the log:"] + tail(log)
+    if status is None:
+        result.fail(f"still running after {seconds} seconds", *tail(log))
+    elif status != 0 and not result.failed:
+        result.fail(f"exit status {status}", *tail(log))
+    return result
+
+
+def meson_suite(build, suite, log, environment=None, seconds=600):
+    """A suite of `meson test`; counts the cases inside its programs."""
+    result = Result()
+    base = "testlog-" + suite
+    records = os.path.join(ROOT, build, "meson-logs", base + ".json")
+    if os.path.exists(records):
+        os.unlink(records)
+    command = ["meson", "test", "-C", build, "--no-rebuild", "--suite", suite, "--logbase", base]
+    status = run(command, log, environment, seconds)
+    if os.path.exists(records):
+        with open(records, encoding="utf-8") as lines:
+            for line in lines:
+                count_meson_test(json.loads(line), result)
+    if status is None:
+        result.fail(f"still running after {seconds} seconds", *tail(log))
+    elif status != 0 and not result.failed:
+        result.fail(f"meson test: exit status {status}", *tail(log))
+    return result
+
+
+def count_meson_test(record, result):
+    name = record["name"].split(" / ")[-1]
+    failed_before = result.failed
+    seen = result.count_tap(record.get("stdout", ""), prefix=name + ": ")
+    outcome = record["result"]
+    if outcome in ("OK", "EXPECTEDFAIL"):
+        if not seen:
+            result.passed += 1
+        return
+    if outcome == "SKIP":
+        result.skipped += 0 if seen else 1
+        return
+    # A program that crashed, leaked or hung may have no failed case of its own.
+    if result.failed == failed_before:
+        result.fail(f"{name}: {outcome}, exit status {record.get('returncode')}")
+    output = record.get("stderr") or ("" if seen else record.get("stdout", ""))
+    result.failures += output.splitlines()[-SHOWN_LINES:]
+
+
+def sanitized(log):
+    """Builds the tree with AddressSanitizer and UndefinedBehaviorSanitizer. Returns a failed result, or None."""
+    steps = [["ninja", "-C", SANITIZED]]
+    if not os.path.exists(os.path.join(ROOT, SANITIZED, "build.ninja")):
+        steps.insert(0, ["meson", "setup", SANITIZED] + SANITIZE_OPTIONS)
+    for step in steps:
+        if run(step, log, seconds=900) != 0:
+            result = Result()
+            result.fail(" ".join(step[:3]) + " failed", *tail(log))
+            return result
+    return None
+
+
+def lint(log):
+    return command_suite(["scripts/lint"], log)
+
+
+def unit(log):
+    return meson_suite("build", "unit", log)
+
+
+def fuzz(log):
+    return meson_suite("build", "fuzz", log)
+
+
+def install(log):
+    return command_suite(["tests/install/run"], log)
+
+
+def end_to_end(log):
+    return command_suite(["tests/e2e/run"], log, {"PEAL_BUILD": "build"})
+
+
+def sanitized_unit(log):
+    return sanitized(log) or meson_suite(SANITIZED, "unit", log, SANITIZE_ENVIRONMENT)
+
+
+def sanitized_fuzz(log):
+    return sanitized(log) or meson_suite(SANITIZED, "fuzz", log, SANITIZE_ENVIRONMENT)
+
+
+def sanitized_end_to_end(log):
+    environment = {"PEAL_BUILD": SANITIZED, "PEAL_E2E_PART": "main", **SANITIZE_ENVIRONMENT}
+    return sanitized(log) or command_suite(["tests/e2e/run"], log, environment)
+
+
+SUITES = {
+    "lint": lint,
+    "unit": unit,
+    "fuzz": fuzz,
+    "install": install,
+    "e2e": end_to_end,
+    "asan-unit": sanitized_unit,
+    "asan-fuzz": sanitized_fuzz,
+    "asan-e2e": sanitized_end_to_end,
+}
+
+
+def main(arguments):
+    if any(argument.startswith("-") for argument in arguments):
+        print("suites: " + " ".join(SUITES))
+        return 0 if arguments[0] in ("--list", "-h", "--help") else 2
+    unknown = [name for name in arguments if name not in SUITES]
+    if unknown:
+        print("no such suite: " + " ".join(unknown) + "; there are: " + " ".join(SUITES), file=sys.stderr)
+        return 2
+
+    os.makedirs(LOGS, exist_ok=True)
+    passed = failed = 0
+    for name in arguments or SUITES:
+        log = os.path.join(LOGS, name + ".log")
+        if os.path.exists(log):
+            os.unlink(log)
+        started = time.monotonic()
+        result = SUITES[name](log)
+        if not result.passed and not result.failed:
+            result.fail("nothing ran", *(tail(log) if os.path.exists(log) else []))
+        passed += result.passed
+        failed += result.failed
+        verdict = "FAIL" if result.failed else "ok"
+        skipped = f", {result.skipped} skipped" if result.skipped else ""
+        took = time.monotonic() - started
+        print(f"{verdict:4} {name:10} {result.passed:5} passed {result.failed:4} failed{skipped}  ({took:.1f} s)")
+        for line in result.failures[: 4 * SHOWN_LINES]:
+            print("       " + line)
+        sys.stdout.flush()
+    if failed:
+        print(f"all output: {os.path.relpath(LOGS, ROOT)}/")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
