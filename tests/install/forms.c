@@ -1,8 +1,8 @@
 /*
  * Every broadcasting form of Socket.IO's page "Broadcasting events", as JavaScript in a comment and
- * in C below it. check_forms.py sees to it that no C form takes more lines than its JavaScript: what
- * is counted are the lines between the comment and `end`. The JavaScript is the page's, line for
- * line; the one callback whose body the page writes out is compared by itself.
+ * in C below it. check_forms.py sees to it that no C form takes more lines than its JavaScript:
+ * what is counted are the lines between the comment and `end`. The JavaScript is the page's, line
+ * for line; the one callback whose body the page writes out is compared by itself.
  *
  * The file is compiled against the installed headers and never run.
  */

@@ -56,7 +56,7 @@ ROOMS = {
     "src/engine": Room(["base", "protocol", "loop"]),
     "src/transport": Room(
         ["base", "protocol", "loop", "http", "engine"],
-        files={"polling": ["zlib"], "websocket": ["libwebsockets"]},
+        files={"polling": ["zlib"], "compress": ["zlib"], "websocket": ["libwebsockets"]},
     ),
     "src/server": Room(["base", "protocol", "loop", "engine"]),
     "src/cluster": Room(["base", "protocol", "loop", "engine", "server"]),
