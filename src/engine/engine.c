@@ -1,0 +1,178 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "engine/transport.h"
+
+void peal_engine_options_init(struct peal_engine_options *options)
+{
+	*options = (struct peal_engine_options){
+		.path = "/engine.io/",
+		.ping_interval_ms = 25000,
+		.ping_timeout_ms = 20000,
+		.upgrade_timeout_ms = 10000,
+		.max_http_buffer_size = 1000000,
+		.transports = PEAL_TRANSPORT_POLLING | PEAL_TRANSPORT_WEBSOCKET,
+		.allow_upgrades = true,
+		.http_compression = true,
+		.http_compression_threshold = 1024,
+		.cors = { .max_age_seconds = -1, .options_success_status = 204 },
+		.cookie = { .max_age_seconds = -1, .http_only = true },
+	};
+}
+
+static int check(const struct peal_engine_options *options, const struct peal_log *log)
+{
+	const char *wrong = NULL;
+	if (!options->path || options->path[0] != '/' ||
+	    strlen(options->path) > PEAL_LIMIT_NAME_BYTES || strpbrk(options->path, "?# "))
+		wrong = "path";
+	else if (!options->ping_interval_ms || options->ping_interval_ms > INT32_MAX)
+		wrong = "ping_interval_ms";
+	else if (!options->ping_timeout_ms || options->ping_timeout_ms > INT32_MAX)
+		wrong = "ping_timeout_ms";
+	else if (!options->upgrade_timeout_ms || options->upgrade_timeout_ms > INT32_MAX)
+		wrong = "upgrade_timeout_ms";
+	else if (!options->max_http_buffer_size ||
+		 options->max_http_buffer_size > PEAL_LIMIT_HTTP_BUFFER_BYTES)
+		wrong = "max_http_buffer_size";
+	else if (!options->transports ||
+		 options->transports &
+			 ~(unsigned)(PEAL_TRANSPORT_POLLING | PEAL_TRANSPORT_WEBSOCKET))
+		wrong = "transports";
+	if (!wrong)
+		return 0;
+	peal_log(log, PEAL_LOG_ERROR, "engine option out of range",
+		 PEAL_FIELD_TEXT("option", wrong));
+	return -EINVAL;
+}
+
+static bool flush_dirty(struct peal_flusher *flusher)
+{
+	struct peal_engine *engine = peal_container(flusher, struct peal_engine, flusher);
+	struct peal_list *link;
+	unsigned count = 0;
+	while ((link = peal_list_take(&engine->dirty))) {
+		struct peal_session *session =
+			peal_container(link, struct peal_session, dirty_link);
+		session->transport->flush(session);
+		if (++count >= PEAL_LIMIT_FLUSH_SESSIONS ||
+		    (count % 32 == 0 && peal_loop_turn_is_long(engine->context->loop)))
+			break;
+	}
+	peal_joined_forget(&engine->joined);
+	return !peal_list_empty(&engine->dirty);
+}
+
+static void on_ping_due(struct peal_deadlines *deadlines, struct peal_deadline *deadline)
+{
+	struct peal_engine *engine = peal_container(deadlines, struct peal_engine, ping_due);
+	struct peal_session *session = peal_container(deadline, struct peal_session, heartbeat);
+	struct peal_loop *loop = engine->context->loop;
+	session->awaiting_pong = true;
+	session->pong_extended = false;
+	/*
+	 * The time for the pong counts from the moment the ping was due: two timers that each fire
+	 * a moment late must not add up. A ping that is really late (the node was stopped or busy)
+	 * gives its client the whole time.
+	 */
+	uint64_t late_ms = peal_loop_real_ms(loop) - deadline->due_ms;
+	peal_deadline_arm_from(&engine->pong_due, &session->heartbeat,
+			       peal_loop_now_ms(loop) - (late_ms < 5 ? late_ms : 0));
+	if (session->state == PEAL_SESSION_OPEN)
+		(void)peal_session_queue(session, engine->ping_frame);
+}
+
+static void on_pong_due(struct peal_deadlines *deadlines, struct peal_deadline *deadline)
+{
+	struct peal_engine *engine = peal_container(deadlines, struct peal_engine, pong_due);
+	struct peal_session *session = peal_container(deadline, struct peal_session, heartbeat);
+	engine->context->stats->sessions_closed_ping_timeout++;
+	peal_session_close_for(session, "ping timeout", NULL, PEAL_RELEASE_SERVER);
+}
+
+static void on_close_grace(struct peal_deadlines *deadlines, struct peal_deadline *deadline)
+{
+	struct peal_session *session = peal_container(deadline, struct peal_session, close_grace);
+	(void)deadlines;
+	peal_session_closed(session);
+}
+
+int peal_engine_create(struct peal_engine_context *context,
+		       const struct peal_engine_options *options,
+		       const struct peal_engine_handlers *handlers, void *userdata,
+		       struct peal_engine **ret_engine)
+{
+	int r = check(options, context->log);
+	if (r < 0)
+		return r;
+	struct peal_engine *engine = calloc(1, sizeof(*engine));
+	if (!engine)
+		return -ENOMEM;
+	engine->context = context;
+	engine->options = *options;
+	engine->handlers = *handlers;
+	engine->userdata = userdata;
+	engine->outbox_pool.stats = context->stats;
+	peal_list_init(&engine->sessions);
+	peal_list_init(&engine->dirty);
+	peal_hash_init(&engine->by_sid);
+	engine->flusher.fn = flush_dirty;
+	peal_loop_add_flusher(context->loop, &engine->flusher);
+	peal_deadlines_init(&engine->ping_due, context->loop, options->ping_interval_ms, true,
+			    on_ping_due);
+	peal_deadlines_init(&engine->pong_due, context->loop, options->ping_timeout_ms, false,
+			    on_pong_due);
+	peal_deadlines_init(&engine->close_grace, context->loop, PEAL_LIMIT_CLOSE_GRACE_MS, false,
+			    on_close_grace);
+	if (!engine->options.outbox_limit)
+		engine->options.outbox_limit = (1u << 20) + engine->options.max_http_buffer_size;
+	engine->path = strdup(options->path);
+	engine->initial_packet = options->initial_packet ? strdup(options->initial_packet) : NULL;
+	engine->ping_frame = peal_frame_new_copy(context->stats, false, "2", 1);
+	if (!engine->path || !engine->ping_frame ||
+	    (options->initial_packet && !engine->initial_packet)) {
+		peal_engine_destroy(engine);
+		return -ENOMEM;
+	}
+	engine->options.path = engine->path;
+	engine->options.initial_packet = engine->initial_packet;
+	*ret_engine = engine;
+	return 0;
+}
+
+void peal_engine_discard_all(struct peal_engine *engine)
+{
+	peal_list_each (link, &engine->sessions)
+		peal_session_discard(peal_container(link, struct peal_session, link));
+}
+
+void peal_engine_destroy(struct peal_engine *engine)
+{
+	if (!engine)
+		return;
+	peal_deadlines_deinit(&engine->ping_due);
+	peal_deadlines_deinit(&engine->pong_due);
+	peal_deadlines_deinit(&engine->close_grace);
+	peal_loop_remove_flusher(engine->context->loop, &engine->flusher);
+	peal_joined_forget(&engine->joined);
+	peal_outbox_pool_deinit(&engine->outbox_pool);
+	peal_hash_deinit(&engine->by_sid);
+	peal_frame_unref(engine->ping_frame);
+	free(engine->path);
+	free(engine->initial_packet);
+	free(engine);
+}
+
+size_t peal_engine_session_count(const struct peal_engine *engine)
+{
+	return engine->session_count;
+}
+
+struct peal_session *peal_engine_find(const struct peal_engine *engine, const char *sid,
+				      size_t length)
+{
+	struct peal_hash_entry *entry = peal_hash_find(&engine->by_sid, sid, length);
+	return entry ? peal_container(entry, struct peal_session, by_sid) : NULL;
+}

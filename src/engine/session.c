@@ -1,0 +1,431 @@
+/*
+ * Sessions: state, packets in, the queue out, closing.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "engine/transport.h"
+#include "protocol/packet.h"
+#include "protocol/text.h"
+
+static void set_state(struct peal_session *session, enum peal_session_state state)
+{
+	session->state = (uint8_t)state;
+}
+
+/* --- opening ------------------------------------------------------------------------------- */
+
+/* Return: 0; -ENOMEM; -EEXIST when the application's generator fails or makes no usable id. */
+static int make_sid(struct peal_engine *engine, const struct peal_request *request,
+		    char ret_sid[64])
+{
+	if (!engine->options.generate_id) {
+		peal_id_generate(&engine->ids, ret_sid);
+		return 0;
+	}
+	ret_sid[0] = '\0';
+	if (engine->options.generate_id(request, ret_sid, engine->options.userdata) < 0)
+		return -EEXIST;
+	ret_sid[63] = '\0';
+	size_t length = strlen(ret_sid);
+	if (!length ||
+	    ret_sid[strspn(ret_sid,
+			   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")] ||
+	    peal_engine_find(engine, ret_sid, length))
+		return -EEXIST;
+	return 0;
+}
+
+static int queue_handshake(struct peal_session *session, bool upgradable)
+{
+	const struct peal_engine *engine = session->engine;
+	struct peal_stats *stats = engine->context->stats;
+	char text[256];
+	int length = snprintf(
+		text, sizeof(text),
+		"0{\"sid\":\"%s\",\"upgrades\":[%s],\"pingInterval\":%u,\"pingTimeout\":%u,"
+		"\"maxPayload\":%zu}",
+		session->sid, upgradable ? "\"websocket\"" : "", engine->options.ping_interval_ms,
+		engine->options.ping_timeout_ms, engine->options.max_http_buffer_size);
+	struct peal_frame *frame = peal_frame_new_copy(stats, false, text, (size_t)length);
+	if (!frame)
+		return -ENOMEM;
+	session->handshake_frames = 1;
+	if (engine->initial_packet) {
+		size_t size = strlen(engine->initial_packet);
+		frame->next = peal_frame_new(stats, false, size + 1);
+		if (frame->next) {
+			peal_frame_payload(frame->next)[0] = '4';
+			memcpy(peal_frame_payload(frame->next) + 1, engine->initial_packet, size);
+			peal_frame_seal(frame->next);
+			session->handshake_frames = 2;
+		}
+	}
+	int r = peal_session_queue(session, frame);
+	peal_frame_unref(frame);
+	return r;
+}
+
+static void session_free(struct peal_session *session)
+{
+	free(session->request);
+	free(session);
+}
+
+int peal_session_create(struct peal_engine *engine, const struct peal_transport *transport,
+			struct peal_request *request, bool base64, bool upgradable,
+			struct peal_session **ret_session)
+{
+	char sid[64];
+	int r = make_sid(engine, request, sid);
+	if (r < 0) {
+		free(request);
+		return r;
+	}
+	size_t length = strlen(sid);
+	struct peal_session *session = calloc(1, sizeof(*session) + length + 1);
+	if (!session) {
+		free(request);
+		return -ENOMEM;
+	}
+	session->engine = engine;
+	session->transport = transport;
+	session->request = request;
+	session->base64 = base64;
+	memcpy(session->sid, sid, length + 1);
+	session->by_sid.key = session->sid;
+	session->by_sid.key_length = (uint32_t)length;
+	r = peal_hash_insert(&engine->by_sid, &session->by_sid);
+	if (r < 0) {
+		session_free(session);
+		return r;
+	}
+	peal_list_append(&engine->sessions, &session->link);
+	engine->session_count++;
+	engine->context->session_count++;
+	engine->context->stats->sessions++;
+	engine->context->stats->sessions_opened++;
+	/* The clock starts before the handshake leaves: clients count from its arrival. */
+	peal_deadline_arm(&engine->ping_due, &session->heartbeat);
+	r = queue_handshake(session, upgradable);
+	if (r < 0) {
+		/* Nobody has heard of it yet. */
+		session->handshake_frames = 0;
+		peal_session_close_for(session, "transport error", "out of memory",
+				       PEAL_RELEASE_CUT);
+		return -ENOMEM;
+	}
+	*ret_session = session;
+	return 0;
+}
+
+void peal_session_opened(struct peal_session *session)
+{
+	struct peal_engine *engine = session->engine;
+	peal_loop_run_tasks(engine->context->loop);
+	session->opened = true;
+	if (engine->handlers.connection)
+		engine->handlers.connection(session, engine->userdata);
+}
+
+/* --- closing ------------------------------------------------------------------------------- */
+
+static void reap(struct peal_task *task)
+{
+	session_free(peal_container(task, struct peal_session, task));
+}
+
+static void report_close(struct peal_task *task)
+{
+	struct peal_session *session = peal_container(task, struct peal_session, task);
+	struct peal_engine *engine = session->engine;
+	if (engine->handlers.close && session->opened)
+		engine->handlers.close(session, session->close_reason, session->close_description,
+				       engine->userdata);
+	engine->context->session_count--;
+	engine->session_count--;
+	engine->context->stats->sessions--;
+	peal_list_unlink(&session->link);
+	/* Somebody up the stack may be working on it: this may run from within its own input. */
+	session->task.fn = reap;
+	peal_loop_reap(engine->context->loop, &session->task);
+}
+
+void peal_session_close_for(struct peal_session *session, const char *reason,
+			    const char *description, enum peal_release how)
+{
+	struct peal_engine *engine = session->engine;
+	if (session->state == PEAL_SESSION_CLOSED)
+		return;
+	set_state(session, PEAL_SESSION_CLOSED);
+	session->close_reason = reason;
+	session->close_description = description;
+	peal_hash_remove(&engine->by_sid, &session->by_sid);
+	peal_list_unlink(&session->dirty_link);
+	peal_deadline_disarm(&session->heartbeat);
+	peal_deadline_disarm(&session->close_grace);
+	session->transport->release(session, how);
+	peal_outbox_clear(&session->outbox, &engine->outbox_pool);
+	session->task.fn = report_close;
+	peal_loop_defer(engine->context->loop, &session->task);
+}
+
+void peal_session_closed(struct peal_session *session)
+{
+	peal_session_close_for(session, "forced close", NULL, PEAL_RELEASE_SERVER);
+}
+
+void peal_session_discard(struct peal_session *session)
+{
+	peal_session_close_for(session, "forced close", NULL, PEAL_RELEASE_SERVER);
+}
+
+/* Everything queued has left: end the connection, or wait until that can be done. Return: true when
+ * closed. */
+static bool finish(struct peal_session *session)
+{
+	if (session->transport->finish(session)) {
+		peal_session_closed(session);
+		return true;
+	}
+	if (!peal_deadline_armed(&session->close_grace))
+		peal_deadline_arm(&session->engine->close_grace, &session->close_grace);
+	return false;
+}
+
+bool peal_session_shutdown(struct peal_session *session)
+{
+	if (session->state != PEAL_SESSION_OPEN)
+		return session->state == PEAL_SESSION_CLOSED;
+	set_state(session, PEAL_SESSION_CLOSING);
+	if (peal_outbox_empty(&session->outbox))
+		return finish(session);
+	peal_deadline_arm(&session->engine->close_grace, &session->close_grace);
+	peal_session_mark_dirty(session);
+	return false;
+}
+
+void peal_session_drained(struct peal_session *session)
+{
+	if (session->state == PEAL_SESSION_CLOSING)
+		finish(session);
+	else if (session->engine->handlers.drain)
+		session->engine->handlers.drain(session, session->engine->userdata);
+}
+
+/* --- packets out --------------------------------------------------------------------------- */
+
+void peal_session_mark_dirty(struct peal_session *session)
+{
+	if (peal_list_linked(&session->dirty_link))
+		return;
+	struct peal_engine *engine = session->engine;
+	peal_list_append(&engine->dirty, &session->dirty_link);
+	if (!engine->flusher.wanted)
+		peal_loop_want_flush(engine->context->loop, &engine->flusher);
+}
+
+/* The text form of a binary frame, made once for all who need it. NULL without memory. */
+static struct peal_frame *base64_of(struct peal_frame *frame)
+{
+	if (!frame->base64) {
+		size_t length = 1 + PEAL_BASE64_LENGTH((size_t)frame->length);
+		struct peal_frame *text = peal_frame_new(frame->stats, false, length);
+		if (!text)
+			return NULL;
+		peal_frame_payload(text)[0] = 'b';
+		peal_base64_encode(peal_frame_payload(frame), frame->length,
+				   peal_frame_payload(text) + 1);
+		peal_frame_seal(text);
+		text->no_compress = frame->no_compress;
+		frame->base64 = text;
+	}
+	return frame->base64;
+}
+
+int peal_session_queue(struct peal_session *session, struct peal_frame *run)
+{
+	struct peal_engine *engine = session->engine;
+	if (session->state != PEAL_SESSION_OPEN)
+		return -EPIPE;
+	for (struct peal_frame *frame = run; frame; frame = frame->next) {
+		struct peal_frame *form = frame;
+		if (frame->binary && session->base64)
+			form = base64_of(frame);
+		if (!form || peal_outbox_push(&session->outbox, &engine->outbox_pool, form) < 0) {
+			peal_session_close_for(session, "transport error", "out of memory",
+					       PEAL_RELEASE_CUT);
+			return -EPIPE;
+		}
+		engine->context->stats->frames_queued++;
+	}
+	if (session->outbox.bytes > engine->options.outbox_limit) {
+		engine->context->stats->sessions_closed_outbox++;
+		peal_log(engine->context->log, PEAL_LOG_INFO, "outbox limit exceeded",
+			 PEAL_FIELD_TEXT("address", session->request->address),
+			 PEAL_FIELD_INT("bytes", session->outbox.bytes));
+		peal_session_close_for(session, "transport error", "outbox limit exceeded",
+				       PEAL_RELEASE_CUT);
+		return -EPIPE;
+	}
+	peal_session_mark_dirty(session);
+	return 0;
+}
+
+int peal_session_send(struct peal_session *session, const void *data, size_t length, bool binary)
+{
+	if (session->state != PEAL_SESSION_OPEN)
+		return -EPIPE;
+	if (length > PEAL_LIMIT_FRAME_BYTES || (!binary && !peal_utf8_valid(data, length)))
+		return -EINVAL;
+	struct peal_frame *frame =
+		peal_frame_new(session->engine->context->stats, binary, length + !binary);
+	if (!frame)
+		return -ENOMEM;
+	if (!binary)
+		peal_frame_payload(frame)[0] = '4';
+	if (length)
+		memcpy(peal_frame_payload(frame) + !binary, data, length);
+	peal_frame_seal(frame);
+	int r = peal_session_queue(session, frame);
+	peal_frame_unref(frame);
+	return r;
+}
+
+bool peal_session_writable(const struct peal_session *session)
+{
+	return session->state == PEAL_SESSION_OPEN && peal_outbox_empty(&session->outbox) &&
+	       session->transport->writable(session);
+}
+
+/* --- packets in ---------------------------------------------------------------------------- */
+
+/* A valid packet came while a pong is awaited: put its deadline off, once per ping. */
+static void extend(struct peal_session *session)
+{
+	if (!session->awaiting_pong || session->pong_extended)
+		return;
+	session->pong_extended = true;
+	peal_deadline_arm(&session->engine->pong_due, &session->heartbeat);
+}
+
+static void parse_error(struct peal_session *session)
+{
+	session->engine->context->stats->sessions_closed_parse_error++;
+	peal_session_close_for(session, "parse error", NULL, PEAL_RELEASE_SERVER);
+}
+
+static void deliver(struct peal_session *session, const void *data, size_t length, bool binary)
+{
+	struct peal_engine *engine = session->engine;
+	engine->context->stats->messages_received++;
+	engine->context->stats->bytes_received += length;
+	if (!engine->handlers.message)
+		return;
+	peal_loop_run_tasks(engine->context->loop);
+	if (session->state == PEAL_SESSION_OPEN)
+		engine->handlers.message(session, data, length, binary, engine->userdata);
+}
+
+void peal_session_receive_binary(struct peal_session *session, const void *data, size_t length)
+{
+	if (session->state != PEAL_SESSION_OPEN)
+		return;
+	extend(session);
+	deliver(session, data, length, true);
+}
+
+static void receive_base64(struct peal_session *session, const struct peal_engine_packet *packet)
+{
+	unsigned char *bytes = malloc(packet->length / 4 * 3 + 4);
+	if (!bytes) {
+		peal_session_close_for(session, "transport error", "out of memory",
+				       PEAL_RELEASE_SERVER);
+		return;
+	}
+	size_t length = peal_base64_decode(packet->data, packet->length, bytes);
+	deliver(session, bytes, length, true);
+	free(bytes);
+}
+
+void peal_session_receive_text(struct peal_session *session, const char *text, size_t length)
+{
+	struct peal_engine_packet packet;
+	if (session->state != PEAL_SESSION_OPEN)
+		return;
+	if (!peal_engine_packet_decode(text, length, &packet)) {
+		parse_error(session);
+		return;
+	}
+	switch (packet.type) {
+	case PEAL_ENGINE_PONG:
+		session->awaiting_pong = false;
+		peal_deadline_arm(&session->engine->ping_due, &session->heartbeat);
+		return;
+	case PEAL_ENGINE_MESSAGE:
+		extend(session);
+		if (packet.base64)
+			receive_base64(session, &packet);
+		else
+			deliver(session, packet.data, packet.length, false);
+		return;
+	case PEAL_ENGINE_CLOSE:
+		peal_session_close_for(session, "transport close", NULL, PEAL_RELEASE_CLIENT);
+		return;
+	case PEAL_ENGINE_PING:
+		peal_session_close_for(session, "transport error", "invalid heartbeat direction",
+				       PEAL_RELEASE_SERVER);
+		return;
+	case PEAL_ENGINE_OPEN:
+	case PEAL_ENGINE_UPGRADE:
+	case PEAL_ENGINE_NOOP:
+		extend(session);
+		return;
+	}
+}
+
+/* --- for applications ---------------------------------------------------------------------- */
+
+bool peal_session_open(const struct peal_session *session)
+{
+	return session->state == PEAL_SESSION_OPEN;
+}
+
+void peal_session_close(struct peal_session *session)
+{
+	peal_session_shutdown(session);
+}
+
+const char *peal_session_sid(const struct peal_session *session)
+{
+	return session->sid;
+}
+
+const char *peal_session_transport(const struct peal_session *session)
+{
+	return session->transport->name;
+}
+
+const struct peal_request *peal_session_request(const struct peal_session *session)
+{
+	return session->request;
+}
+
+size_t peal_session_queued_bytes(const struct peal_session *session)
+{
+	return session->outbox.bytes;
+}
+
+void peal_session_set_userdata(struct peal_session *session, void *userdata)
+{
+	session->userdata = userdata;
+}
+
+void *peal_session_userdata(const struct peal_session *session)
+{
+	return session->userdata;
+}

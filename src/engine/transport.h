@@ -1,0 +1,143 @@
+/*
+ * Between sessions and transports: the table of what a transport can do, the inside of a session,
+ * and what transports report.
+ */
+#ifndef PEAL_ENGINE_TRANSPORT_H
+#define PEAL_ENGINE_TRANSPORT_H
+
+#include "base/hash.h"
+#include "base/id.h"
+#include "base/limits.h"
+#include "engine/engine.h"
+#include "engine/outbox.h"
+
+struct peal_session;
+
+/* How a closed session lets go of its connections. */
+enum peal_release {
+	PEAL_RELEASE_CLIENT, /* the client ended it: a parked GET gets a noop */
+	PEAL_RELEASE_SERVER, /* we did: a parked GET gets `1`, a WebSocket a close frame */
+	PEAL_RELEASE_CUT,    /* the connection is not worth another byte */
+};
+
+struct peal_transport {
+	const char *name;
+	/* Data could be handed over right now; only asked when the outbox is empty. */
+	bool (*writable)(const struct peal_session *session);
+	/* Hand over what is queued, as much as goes. Closes the session when the connection is
+	 * broken. */
+	void (*flush)(struct peal_session *session);
+	/*
+	 * The session is closing orderly and its outbox is empty. Return: true when the connection
+	 * can end now; false when the transport has to wait, and will call peal_session_closed()
+	 * later.
+	 */
+	bool (*finish)(struct peal_session *session);
+	/* The session is closed: let go of everything that belongs to it. */
+	void (*release)(struct peal_session *session, enum peal_release how);
+};
+
+enum peal_session_state {
+	PEAL_SESSION_OPEN,    /* heartbeat armed */
+	PEAL_SESSION_CLOSING, /* heartbeat armed; close grace armed once the transport waits;
+				 nothing new is taken or delivered */
+	PEAL_SESSION_CLOSED,  /* nothing armed; the close task is queued or has run */
+};
+
+struct peal_session {
+	struct peal_list dirty_link; /* in engine->dirty: something is to be flushed */
+	struct peal_engine *engine;
+	const struct peal_transport *transport;
+	struct peal_outbox outbox;
+	void *userdata;
+
+	/* What the transports keep here; all NULL in a closed session. */
+	struct peal_http_request *parked_get;
+	struct peal_http_request *receiving_post;
+	struct peal_websocket *websocket; /* the connection, when the transport is WebSocket */
+	struct peal_websocket *candidate; /* of an upgrade under way */
+
+	struct peal_deadline heartbeat; /* in engine->ping_due or engine->pong_due */
+	struct peal_deadline close_grace;
+	struct peal_hash_entry by_sid;
+	struct peal_list link; /* in engine->sessions */
+	struct peal_task task; /* reports the close, then frees */
+	struct peal_request *request;
+	const char *close_reason, *close_description; /* static strings */
+
+	bool opened;   /* the application has heard of it */
+	uint8_t state; /* enum peal_session_state, changed by set_state() only */
+	bool awaiting_pong : 1;
+	bool pong_extended : 1;	  /* the deadline of this ping was put off once already */
+	bool base64 : 1;	  /* the client cannot take binary */
+	bool probed : 1;	  /* an upgrade was probed: no GET stays parked */
+	bool finish_waits : 1;	  /* polling: the next GET ends the orderly close */
+	uint8_t handshake_frames; /* frames that the first poll response holds; they leave alone */
+	char sid[];
+};
+
+/* The joined bytes of the run of frames that was flushed last. */
+#define PEAL_JOINED_FRAMES 128
+struct peal_joined {
+	size_t count;
+	struct peal_frame *frames[PEAL_JOINED_FRAMES];
+	char bytes[PEAL_LIMIT_JOIN_BYTES];
+};
+
+static inline void peal_joined_forget(struct peal_joined *joined)
+{
+	while (joined->count)
+		peal_frame_unref(joined->frames[--joined->count]);
+}
+
+struct peal_engine {
+	struct peal_engine_context *context;
+	struct peal_engine_options options; /* strings are our copies */
+	struct peal_engine_handlers handlers;
+	void *userdata;
+	char *path, *initial_packet;
+	struct peal_hash by_sid;
+	struct peal_list sessions;
+	size_t session_count;
+	struct peal_list dirty;
+	struct peal_flusher flusher;
+	struct peal_outbox_pool outbox_pool;
+	struct peal_deadlines ping_due, pong_due, close_grace;
+	struct peal_id_generator ids;
+	struct peal_frame *ping_frame;
+	struct peal_joined joined; /* forgotten at the end of each flush pass */
+	void *front;		   /* of the transport room */
+};
+
+struct peal_session *peal_engine_find(const struct peal_engine *engine, const char *sid,
+				      size_t length);
+
+/*
+ * Open a session: registers it, queues the handshake, starts the clock, and runs the connection
+ * handler. @request is taken over (see peal_request_copy()), also on failure. The caller sets the
+ * transport's own members before the next turn. Return: 0; -ENOMEM; -EEXIST when the id generator
+ * failed or repeated itself.
+ */
+int peal_session_create(struct peal_engine *engine, const struct peal_transport *transport,
+			struct peal_request *request, bool base64, bool upgradable,
+			struct peal_session **ret_session) __attribute__((warn_unused_result));
+/* Queued data goes out and the connection handler runs; call it when the transport is in place. */
+void peal_session_opened(struct peal_session *session);
+
+/* One unit came: a text packet with its type character, or a binary message. Text must be valid
+ * UTF-8. */
+void peal_session_receive_text(struct peal_session *session, const char *text, size_t length);
+void peal_session_receive_binary(struct peal_session *session, const void *data, size_t length);
+
+/* Close at once, for a reason of client-wire.md §2.10; both texts are static. */
+void peal_session_close_for(struct peal_session *session, const char *reason,
+			    const char *description, enum peal_release how);
+/* The transport has finished an orderly close. */
+void peal_session_closed(struct peal_session *session);
+/* The transport has taken everything: closes a session that waits for that, and tells the
+ * application. */
+void peal_session_drained(struct peal_session *session);
+/* Flush at the end of this turn. */
+void peal_session_mark_dirty(struct peal_session *session);
+
+#endif

@@ -1,0 +1,478 @@
+#include "transport/front.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/json.h"
+#include "protocol/text.h"
+#include "transport/transports.h"
+
+/* A new session whose allowRequest hook has been asked. */
+struct asking {
+	struct peal_list link;
+	struct peal_decision decision;
+	struct peal_front *front;
+	struct peal_http_request *http; /* NULL when the client left meanwhile */
+	struct peal_request *request;	/* the hook's copy, which becomes the session's */
+};
+
+/* What the query of a request says. */
+struct query {
+	char transport[16], sid[64];
+	bool revision_4, base64;
+	bool has_sid;
+};
+
+enum error_code {
+	E_TRANSPORT_UNKNOWN = 0,
+	E_SID_UNKNOWN = 1,
+	E_HANDSHAKE_METHOD = 2,
+	E_BAD_REQUEST = 3,
+	E_FORBIDDEN = 4,
+	E_PROTOCOL = 5,
+};
+
+static const char *const messages[] = {
+	"Transport unknown", "Session ID unknown", "Bad handshake method",
+	"Bad request",	     "Forbidden",	   "Unsupported protocol version",
+};
+
+struct peal_front *peal_front_of(const struct peal_session *session)
+{
+	return session->engine->front;
+}
+
+void peal_front_headers(struct peal_front *front, struct peal_http_request *request, bool initial)
+{
+	const struct peal_engine_options *options = &front->engine->options;
+	if (options->headers)
+		options->headers(peal_http_request_request(request), initial,
+				 peal_http_request_response_headers(request), options->userdata);
+}
+
+/* --- refusals ------------------------------------------------------------------------------ */
+
+static bool wants_websocket(const struct peal_front *front, const struct peal_http_request *request)
+{
+	return peal_http_request_is_upgrade(request) &&
+	       front->engine->options.transports & PEAL_TRANSPORT_WEBSOCKET;
+}
+
+static void answer_error(struct peal_front *front, struct peal_http_request *request,
+			 unsigned status, int code, const char *message)
+{
+	if (wants_websocket(front, request)) {
+		peal_http_request_refuse_upgrade(request, status == 503 ? 503 : 400, message);
+		return;
+	}
+	struct peal_buffer body = PEAL_BUFFER(4096);
+	peal_buffer_append_format(&body, "{\"code\":%d,\"message\":", code);
+	peal_json_append_string(&body, message, strlen(message));
+	peal_buffer_append_char(&body, '}');
+	peal_http_request_respond(request, status, "application/json", body.bytes, body.length,
+				  false);
+	peal_buffer_deinit(&body);
+}
+
+static void refuse(struct peal_front *front, struct peal_http_request *request,
+		   enum error_code code, const char *message, const char *check)
+{
+	const struct peal_engine_options *options = &front->engine->options;
+	if (!message || !peal_utf8_valid(message, strlen(message)))
+		message = messages[code];
+	front->engine->context->stats->handshakes_refused++;
+	if (options->connection_error)
+		options->connection_error(peal_http_request_request(request), code, message, check,
+					  options->userdata);
+	answer_error(front, request, code == E_FORBIDDEN ? 403 : 400, code, message);
+}
+
+/* --- checks -------------------------------------------------------------------------------- */
+
+static bool query_is(const struct peal_request *request, const char *name, const char *value)
+{
+	char buffer[16];
+	return peal_request_query(request, name, buffer, sizeof(buffer)) >= 0 &&
+	       !strcmp(buffer, value);
+}
+
+static void read_query(const struct peal_request *request, struct query *query)
+{
+	char base64[2];
+	int length = peal_request_query(request, "transport", query->transport,
+					sizeof(query->transport));
+	if (length < 0)
+		query->transport[0] = '\0';
+	length = peal_request_query(request, "sid", query->sid, sizeof(query->sid));
+	query->has_sid = length > 0 || length == -ENOSPC || length == -EINVAL;
+	if (length < 0)
+		query->sid[0] = '\0'; /* no session has an empty id */
+	query->revision_4 = query_is(request, "EIO", "4");
+	length = peal_request_query(request, "b64", base64, sizeof(base64));
+	query->base64 = length > 0 || length == -ENOSPC;
+}
+
+static bool transport_enabled(const struct peal_front *front, const char *name)
+{
+	unsigned transports = front->engine->options.transports;
+	return (!strcmp(name, "polling") && transports & PEAL_TRANSPORT_POLLING) ||
+	       (!strcmp(name, "websocket") && transports & PEAL_TRANSPORT_WEBSOCKET);
+}
+
+static bool origin_valid(const char *origin)
+{
+	for (const unsigned char *c = (const unsigned char *)origin; c && *c; c++)
+		if ((*c < 0x20 && *c != '\t') || *c == 0x7f)
+			return false;
+	return true;
+}
+
+bool peal_front_check_websocket(struct peal_front *front, struct peal_http_request *request)
+{
+	const struct peal_request *head = peal_http_request_request(request);
+	const char *key = peal_request_header(head, "sec-websocket-key");
+	const char *version = peal_request_header(head, "sec-websocket-version");
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *message = NULL;
+	if (!key || strlen(key) != 24 || strspn(key, alphabet) != 22 ||
+	    strcmp(key + 22, "==") != 0) {
+		message = "Missing or invalid Sec-WebSocket-Key header";
+	} else if (!version || (strcmp(version, "13") != 0 && strcmp(version, "8") != 0)) {
+		message = "Missing or invalid Sec-WebSocket-Version header";
+		peal_http_request_add_header(request, "Sec-WebSocket-Version", "13, 8");
+	} else if (peal_http_request_has_early_bytes(request)) {
+		message = "Bad request";
+	}
+	if (!message)
+		return true;
+	front->engine->context->stats->handshakes_refused++;
+	peal_http_request_refuse_upgrade(request, 400, message);
+	return false;
+}
+
+struct peal_websocket *peal_front_adopt(struct peal_front *front, struct peal_http_request *request,
+					const struct peal_websocket_handler *handler, void *context)
+{
+	const struct peal_request *head = peal_http_request_request(request);
+	const char *offered = peal_request_header(head, "sec-websocket-protocol");
+	char key[32], protocol[128], *headers = NULL;
+	snprintf(key, sizeof(key), "%s", peal_request_header(head, "sec-websocket-key"));
+	size_t length = offered ? strcspn(offered, ", \t") : 0;
+	if (length && length < sizeof(protocol)) {
+		memcpy(protocol, offered, length);
+		protocol[length] = '\0';
+		peal_http_request_add_header(request, "Sec-WebSocket-Protocol", protocol);
+	}
+	int fd = peal_http_request_take_socket(request, &headers);
+	if (fd < 0) {
+		peal_http_request_drop(request);
+		return NULL;
+	}
+	struct peal_websocket *websocket =
+		peal_websocket_adopt(front->websockets, fd, key, headers,
+				     front->engine->options.max_http_buffer_size, handler, context);
+	free(headers);
+	return websocket;
+}
+
+/* --- new sessions -------------------------------------------------------------------------- */
+
+static void add_cookie(struct peal_front *front, struct peal_http_request *request, const char *sid)
+{
+	static const char *const same_site[] = { "; SameSite=Lax", "; SameSite=Strict",
+						 "; SameSite=None", "" };
+	const struct peal_cookie_options *cookie = &front->engine->options.cookie;
+	struct peal_buffer value = PEAL_BUFFER(4096);
+	if (!cookie->enabled)
+		return;
+	peal_buffer_append_format(&value, "%s=%s", front->cookie_name, sid);
+	if (cookie->max_age_seconds >= 0)
+		peal_buffer_append_format(&value, "; Max-Age=%d", cookie->max_age_seconds);
+	if (front->cookie_domain)
+		peal_buffer_append_format(&value, "; Domain=%s", front->cookie_domain);
+	if (front->cookie_path[0])
+		peal_buffer_append_format(&value, "; Path=%s", front->cookie_path);
+	if (cookie->http_only)
+		peal_buffer_append_text(&value, "; HttpOnly");
+	if (cookie->secure)
+		peal_buffer_append_text(&value, "; Secure");
+	peal_buffer_append_text(&value, same_site[cookie->same_site]);
+	if (!peal_buffer_error(&value))
+		peal_http_request_add_header(request, "Set-Cookie", value.bytes);
+	peal_buffer_deinit(&value);
+}
+
+/* Steps E and F, then the session. Takes @copy. */
+static void open_session(struct peal_front *front, struct peal_http_request *request,
+			 struct peal_request *copy)
+{
+	struct peal_engine *engine = front->engine;
+	bool websocket = wants_websocket(front, request);
+	bool upgradable = !websocket && engine->options.allow_upgrades &&
+			  engine->options.transports & PEAL_TRANSPORT_WEBSOCKET;
+	struct peal_session *session;
+	struct query query;
+	read_query(copy, &query);
+	if (!query.revision_4) {
+		free(copy);
+		refuse(front, request, E_PROTOCOL, NULL, "UNSUPPORTED_PROTOCOL_VERSION");
+		return;
+	}
+	/* All that can be refused is refused before the 101. */
+	if (websocket && !peal_front_check_websocket(front, request)) {
+		free(copy);
+		return;
+	}
+	int r = peal_session_create(engine,
+				    websocket ? &peal_websocket_transport : &peal_polling_transport,
+				    copy, query.base64, upgradable, &session);
+	if (r == -EEXIST) {
+		refuse(front, request, E_BAD_REQUEST, NULL, "ID_GENERATION_ERROR");
+		return;
+	}
+	if (r < 0) {
+		answer_error(front, request, 503, E_BAD_REQUEST, messages[E_BAD_REQUEST]);
+		return;
+	}
+	peal_front_headers(front, request, true);
+	if (!websocket) {
+		session->parked_get = request;
+		peal_http_request_set_userdata(request, session);
+		add_cookie(front, request, session->sid);
+		peal_session_opened(session);
+		return;
+	}
+	engine->context->stats->sessions_websocket++;
+	session->handshake_frames = 0;
+	peal_front_headers(front, request, false);
+	session->websocket =
+		peal_front_adopt(front, request, &peal_websocket_session_handler, session);
+	if (session->websocket)
+		peal_session_opened(session);
+	else
+		peal_session_close_for(session, "transport error", NULL, PEAL_RELEASE_CUT);
+}
+
+static void asking_free(struct asking *asking)
+{
+	peal_decision_forget(&asking->decision);
+	peal_list_unlink(&asking->link);
+	free(asking->request);
+	free(asking);
+}
+
+static bool full(struct peal_front *front, struct peal_http_request *request)
+{
+	struct peal_engine_context *context = front->engine->context;
+	if (!context->draining && context->session_count < context->max_sessions)
+		return false;
+	if (!context->draining)
+		context->stats->sessions_refused_full++;
+	peal_http_request_add_header(request, "Retry-After", "5");
+	answer_error(front, request, 503, E_BAD_REQUEST, messages[E_BAD_REQUEST]);
+	return true;
+}
+
+static void on_allowed(struct peal_decision *decision, bool accepted, const char *message,
+		       const char *data)
+{
+	struct asking *asking = peal_container(decision, struct asking, decision);
+	struct peal_front *front = asking->front;
+	struct peal_http_request *request = asking->http;
+	(void)data;
+	if (request) {
+		peal_http_request_set_userdata(request, NULL);
+		if (!accepted) {
+			refuse(front, request, E_FORBIDDEN, message, "FORBIDDEN");
+		} else if (!full(front, request)) {
+			struct peal_request *copy = asking->request;
+			asking->request = NULL;
+			open_session(front, request, copy);
+		}
+	}
+	asking_free(asking);
+}
+
+static void ask(struct peal_front *front, struct peal_http_request *request)
+{
+	const struct peal_engine_options *options = &front->engine->options;
+	struct peal_request *copy = peal_request_copy(peal_http_request_request(request));
+	struct asking *asking = NULL;
+	struct peal_next *next = NULL;
+	if (copy && !options->allow_request) {
+		open_session(front, request, copy);
+		return;
+	}
+	if (copy && (asking = calloc(1, sizeof(*asking)))) {
+		asking->decision.fn = on_allowed;
+		next = peal_decision_ask(front->decisions, &asking->decision);
+	}
+	if (!next) {
+		free(asking);
+		free(copy);
+		answer_error(front, request, 503, E_BAD_REQUEST, messages[E_BAD_REQUEST]);
+		return;
+	}
+	asking->front = front;
+	asking->http = request;
+	asking->request = copy;
+	peal_list_append(&front->asking, &asking->link);
+	/* Tells on_abort() that no session has this request yet. */
+	peal_http_request_set_userdata(request, &front->asking);
+	options->allow_request(copy, next, options->userdata);
+}
+
+/* --- from the HTTP server ------------------------------------------------------------------ */
+
+static void on_request(struct peal_http_request *request, void *context)
+{
+	struct peal_front *front = context;
+	const struct peal_request *head = peal_http_request_request(request);
+	bool upgrade = wants_websocket(front, request);
+	struct query query;
+	peal_loop_run_tasks(front->engine->context->loop);
+	read_query(head, &query);
+	if (!transport_enabled(front, query.transport)) {
+		refuse(front, request, E_TRANSPORT_UNKNOWN, NULL, "UNKNOWN_TRANSPORT");
+		return;
+	}
+	if (!origin_valid(peal_request_header(head, "origin"))) {
+		refuse(front, request, E_BAD_REQUEST, NULL, "INVALID_ORIGIN");
+		return;
+	}
+	bool websocket_named = !strcmp(query.transport, "websocket");
+	if (query.has_sid) {
+		struct peal_session *session =
+			peal_engine_find(front->engine, query.sid, strlen(query.sid));
+		if (!session) {
+			refuse(front, request, E_SID_UNKNOWN, NULL, "UNKNOWN_SID");
+		} else if (upgrade ? !websocket_named || !front->engine->options.allow_upgrades
+				   : strcmp(query.transport, session->transport->name) != 0) {
+			refuse(front, request, E_BAD_REQUEST, NULL, "TRANSPORT_MISMATCH");
+		} else if (!query.revision_4) {
+			refuse(front, request, E_BAD_REQUEST, NULL, "PROTOCOL_MISMATCH");
+		} else if (upgrade) {
+			peal_upgrade_begin(front, session, request);
+		} else if (session->transport != &peal_polling_transport) {
+			refuse(front, request, E_BAD_REQUEST, NULL, "TRANSPORT_MISMATCH");
+		} else if (!strcmp(head->method, "GET")) {
+			peal_polling_get(front, session, request);
+		} else if (!strcmp(head->method, "POST")) {
+			peal_polling_post(front, session, request);
+		} else {
+			peal_http_request_respond(request, 500, NULL, NULL, 0, false);
+		}
+		return;
+	}
+	if (strcmp(head->method, "GET") != 0) {
+		refuse(front, request, E_HANDSHAKE_METHOD, NULL, "BAD_HANDSHAKE_METHOD");
+		return;
+	}
+	if (websocket_named != upgrade) {
+		refuse(front, request, E_BAD_REQUEST, NULL, "TRANSPORT_HANDSHAKE_ERROR");
+		return;
+	}
+	if (!full(front, request))
+		ask(front, request);
+}
+
+static void on_body(struct peal_http_request *request, const char *body, size_t length,
+		    void *context)
+{
+	(void)context;
+	if (peal_http_request_userdata(request))
+		peal_polling_body(request, body, length);
+}
+
+static void on_abort(struct peal_http_request *request, enum peal_http_abort why, void *context)
+{
+	struct peal_front *front = context;
+	if (peal_http_request_userdata(request) != &front->asking) {
+		peal_polling_abort(request, why);
+		return;
+	}
+	peal_list_each (link, &front->asking) {
+		struct asking *asking = peal_container(link, struct asking, link);
+		if (asking->http == request)
+			asking->http = NULL; /* the hook may still look at its copy; its answer goes
+						nowhere */
+	}
+}
+
+static const struct peal_http_handler http_handler = { on_request, on_body, on_abort };
+
+/* --- life ---------------------------------------------------------------------------------- */
+
+/* What may stand in a cookie attribute. */
+static bool cookie_text_valid(const char *text)
+{
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+		if (*c <= 0x20 || *c >= 0x7f || strchr("\",;\\", *c))
+			return false;
+	return true;
+}
+
+static int copy_cookie(struct peal_front *front)
+{
+	const struct peal_cookie_options *cookie = &front->engine->options.cookie;
+	const char *name = cookie->name ? cookie->name : "io";
+	const char *path = cookie->path ? cookie->path : "/";
+	if (!*name || strchr(name, '=') || !cookie_text_valid(name) || !cookie_text_valid(path) ||
+	    (cookie->domain && !cookie_text_valid(cookie->domain)) ||
+	    cookie->same_site > PEAL_SAME_SITE_ABSENT)
+		return -EINVAL;
+	front->cookie_name = strdup(name);
+	front->cookie_path = strdup(path);
+	front->cookie_domain = cookie->domain ? strdup(cookie->domain) : NULL;
+	return front->cookie_name && front->cookie_path && (!cookie->domain || front->cookie_domain)
+		       ? 0
+		       : -ENOMEM;
+}
+
+int peal_front_new(struct peal_engine *engine, struct peal_http_server *http,
+		   struct peal_websockets *websockets, struct peal_decisions *decisions,
+		   struct peal_front **ret_front)
+{
+	struct peal_front *front = calloc(1, sizeof(*front));
+	if (!front)
+		return -ENOMEM;
+	front->engine = engine;
+	front->http = http;
+	front->websockets = websockets;
+	front->decisions = decisions;
+	front->scratch = PEAL_BUFFER(2 * engine->options.outbox_limit + (64u << 20));
+	peal_list_init(&front->asking);
+	peal_deadlines_init(&front->upgrade_due, engine->context->loop,
+			    engine->options.upgrade_timeout_ms, false, peal_upgrade_expired);
+	engine->front = front;
+	int r = copy_cookie(front);
+	if (r == 0)
+		r = peal_cors_new(&engine->options.cors, &front->cors);
+	if (r == 0)
+		r = peal_http_server_mount(http, engine->options.path, &http_handler, front,
+					   front->cors);
+	if (r < 0) {
+		peal_front_free(front);
+		return r;
+	}
+	*ret_front = front;
+	return 0;
+}
+
+void peal_front_free(struct peal_front *front)
+{
+	if (!front)
+		return;
+	peal_list_each (link, &front->asking)
+		asking_free(peal_container(link, struct asking, link));
+	peal_deadlines_deinit(&front->upgrade_due);
+	peal_buffer_deinit(&front->scratch);
+	peal_cors_free(front->cors);
+	free(front->cookie_name);
+	free(front->cookie_path);
+	free(front->cookie_domain);
+	free(front);
+}

@@ -1,0 +1,70 @@
+/*
+ * Inside of the transport room: the front that takes the requests of an engine, and the two
+ * transports.
+ */
+#ifndef PEAL_TRANSPORT_TRANSPORTS_H
+#define PEAL_TRANSPORT_TRANSPORTS_H
+
+#include "base/decision.h"
+#include "engine/transport.h"
+#include "http/http.h"
+#include "transport/front.h"
+#include "transport/websocket.h"
+
+struct peal_front {
+	struct peal_engine *engine;
+	struct peal_http_server *http;
+	struct peal_websockets *websockets;
+	struct peal_decisions *decisions;
+	struct peal_cors *cors;
+	char *cookie_name, *cookie_path, *cookie_domain;
+	struct peal_deadlines upgrade_due;
+	struct peal_list asking;    /* new sessions whose allowRequest hook has not answered */
+	struct peal_buffer scratch; /* of poll responses */
+};
+
+extern const struct peal_transport peal_polling_transport;
+extern const struct peal_transport peal_websocket_transport;
+
+/* polling.c: a request of an open polling session. */
+void peal_polling_get(struct peal_front *front, struct peal_session *session,
+		      struct peal_http_request *request);
+void peal_polling_post(struct peal_front *front, struct peal_session *session,
+		       struct peal_http_request *request);
+void peal_polling_body(struct peal_http_request *request, const char *body, size_t length);
+void peal_polling_abort(struct peal_http_request *request, enum peal_http_abort why);
+/* Release the parked GET with a noop, for an upgrade. */
+void peal_polling_release_get(struct peal_session *session);
+
+/* upgrade.c: a WebSocket request that names a session. */
+void peal_upgrade_begin(struct peal_front *front, struct peal_session *session,
+			struct peal_http_request *request);
+void peal_upgrade_abandon(struct peal_session *session);
+void peal_upgrade_expired(struct peal_deadlines *deadlines, struct peal_deadline *deadline);
+
+/* websocket_transport.c: the handler of connections that carry a session (context: the session). */
+extern const struct peal_websocket_handler peal_websocket_session_handler;
+
+/*
+ * front.c: check key and version of an upgrade request, refusing it where they are wrong, and turn
+ * it into a connection. The request is gone in any case.
+ */
+struct peal_websocket *peal_front_adopt(struct peal_front *front, struct peal_http_request *request,
+					const struct peal_websocket_handler *handler,
+					void *context);
+/* The key and version are fine; otherwise the refusal was sent. */
+bool peal_front_check_websocket(struct peal_front *front, struct peal_http_request *request);
+/* Let the application add headers to an answer. */
+void peal_front_headers(struct peal_front *front, struct peal_http_request *request, bool initial);
+/* The front that an engine is mounted with. */
+struct peal_front *peal_front_of(const struct peal_session *session);
+
+/*
+ * compress.c: the encoding that `Accept-Encoding` prefers, "gzip", "deflate" or NULL, and the
+ * compressed bytes (to be freed). Return: 0; -ENOMEM.
+ */
+const char *peal_compress_choose(const char *accept_encoding);
+int peal_compress(const char *encoding, const void *bytes, size_t length, void **ret_bytes,
+		  size_t *ret_length) __attribute__((warn_unused_result));
+
+#endif

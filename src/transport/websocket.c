@@ -1,0 +1,554 @@
+#include "transport/websocket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libwebsockets.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/frame.h"
+#include "base/limits.h"
+#include "loop/uv_bridge.h"
+#include "protocol/text.h"
+
+struct peal_websockets {
+	struct peal_loop *loop;
+	struct peal_uv_bridge *bridge;
+	struct lws_context *context;
+	struct lws_vhost *vhost;
+	struct peal_stats *stats;
+	const struct peal_log *log;
+	struct peal_list connections;
+	size_t count;
+	struct peal_deadlines close_due;
+	struct lws_protocols protocols[2];
+	void *foreign_loops[1];
+	/* The upgrade runs inside of the adopt call, whose callbacks need to know for whom. */
+	struct peal_websocket *adopting;
+	const char *adopting_headers;
+};
+
+/* --- ending a connection ------------------------------------------------------------------- */
+
+static void tell_ended(struct peal_websocket *websocket, enum peal_websocket_end how,
+		       const char *description)
+{
+	const struct peal_websocket_handler *handler = websocket->handler;
+	websocket->handler = NULL;
+	peal_deadline_disarm(&websocket->deadline);
+	if (handler)
+		handler->ended(websocket, how, description);
+}
+
+static void kill_later(struct peal_websocket *websocket)
+{
+	struct peal_websockets *owner = websocket->owner;
+	lws_set_timeout(websocket->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+	lws_cancel_service(owner->context);
+	peal_uv_bridge_kick(owner->bridge);
+}
+
+void peal_websocket_cut(struct peal_websocket *websocket)
+{
+	websocket->handler = NULL;
+	peal_deadline_disarm(&websocket->deadline);
+	if (websocket->cut)
+		return;
+	websocket->cut = true;
+	kill_later(websocket);
+}
+
+void peal_websocket_close(struct peal_websocket *websocket)
+{
+	static const unsigned char close_frame[] = { 0x88, 0x00 };
+	websocket->handler = NULL;
+	if (websocket->cut || websocket->closing)
+		return;
+	websocket->closing = true;
+	if (!peal_websocket_write(websocket, close_frame, sizeof(close_frame))) {
+		peal_websocket_cut(websocket);
+		return;
+	}
+	peal_deadline_disarm(&websocket->deadline);
+	peal_deadline_arm(&websocket->owner->close_due, &websocket->deadline);
+}
+
+static void on_close_due(struct peal_deadlines *deadlines, struct peal_deadline *deadline)
+{
+	(void)deadlines;
+	peal_websocket_cut(peal_container(deadline, struct peal_websocket, deadline));
+}
+
+/* --- writing ------------------------------------------------------------------------------- */
+
+/*
+ * The one place that writes. LWS_WRITE_HTTP on a WebSocket connection sends bytes as they are.
+ * libwebsockets promises nothing about writes outside of WRITEABLE; the self-test below proves what
+ * is relied on: everything is sent or kept in order.
+ */
+bool peal_websocket_write(struct peal_websocket *websocket, const void *bytes, size_t length)
+{
+	struct peal_stats *stats = websocket->owner->stats;
+	size_t sent = 0;
+	if (websocket->cut)
+		return false;
+	stats->writes++;
+	stats->bytes_written += length;
+#ifdef PEAL_DIRECT_WRITE
+	if (!websocket->choked) {
+		ssize_t n = send(websocket->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n == (ssize_t)length)
+			return true;
+		if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+			return false;
+		sent = n > 0 ? (size_t)n : 0;
+	}
+#endif
+	if (lws_write(websocket->wsi, (unsigned char *)(uintptr_t)bytes + sent, length - sent,
+		      LWS_WRITE_HTTP) < 0)
+		return false;
+	if (lws_partial_buffered(websocket->wsi)) {
+		stats->writes_partial++;
+		websocket->choked = true;
+		lws_callback_on_writable(websocket->wsi);
+		peal_uv_bridge_kick(websocket->owner->bridge);
+	}
+	return true;
+}
+
+bool peal_websocket_ready(struct peal_websocket *websocket)
+{
+	if (websocket->choked)
+		return false;
+#ifndef PEAL_DIRECT_WRITE
+	/* The careful way: only inside of the WRITEABLE callback. */
+	if (!websocket->in_writeable) {
+		websocket->choked = true;
+		lws_callback_on_writable(websocket->wsi);
+		peal_uv_bridge_kick(websocket->owner->bridge);
+		return false;
+	}
+#endif
+	return true;
+}
+
+/* --- reading ------------------------------------------------------------------------------- */
+
+static int violate(struct peal_websocket *websocket, enum lws_close_status code,
+		   const char *description)
+{
+	lws_close_reason(websocket->wsi, code, NULL, 0);
+	tell_ended(websocket, PEAL_WEBSOCKET_VIOLATION, description);
+	return -1;
+}
+
+static void forget_message(struct peal_websocket *websocket)
+{
+	if (!websocket->message)
+		return;
+	peal_buffer_deinit(websocket->message);
+	free(websocket->message);
+	websocket->message = NULL;
+}
+
+static int deliver(struct peal_websocket *websocket, const char *data, size_t length, bool binary)
+{
+	if (!binary && !peal_utf8_valid(data, length))
+		return violate(websocket, LWS_CLOSE_STATUS_INVALID_PAYLOAD, "invalid UTF-8");
+	websocket->handler->message(websocket, data, length, binary);
+	return websocket->cut ? -1 : 0;
+}
+
+static int receive(struct peal_websocket *websocket, const char *data, size_t length)
+{
+	struct lws *wsi = websocket->wsi;
+	size_t have = websocket->message ? websocket->message->length : 0;
+	if (!websocket->handler)
+		return websocket->cut ? -1 : 0;
+	if (have + length + lws_remaining_packet_payload(wsi) > websocket->max_message)
+		return violate(websocket, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE,
+			       "Max payload size exceeded");
+	bool last = lws_is_final_fragment(wsi) && !lws_remaining_packet_payload(wsi);
+	bool binary = lws_frame_is_binary(wsi);
+	if (last && !websocket->message)
+		return deliver(websocket, data, length, binary);
+	if (!websocket->message) {
+		websocket->message = malloc(sizeof(*websocket->message));
+		if (!websocket->message)
+			return violate(websocket, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION,
+				       "out of memory");
+		*websocket->message = PEAL_BUFFER(websocket->max_message);
+		/* The announced length is known to be within bounds. */
+		peal_buffer_reserve(websocket->message, length + lws_remaining_packet_payload(wsi));
+	}
+	peal_buffer_append(websocket->message, data, length);
+	if (peal_buffer_error(websocket->message))
+		return violate(websocket, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory");
+	if (!last)
+		return 0;
+	/* The handler may cut the connection; the message is kept aside until it returns. */
+	struct peal_buffer *message = websocket->message;
+	websocket->message = NULL;
+	int r = deliver(websocket, message->bytes ? message->bytes : "", message->length, binary);
+	peal_buffer_deinit(message);
+	free(message);
+	return r;
+}
+
+static int add_headers(struct peal_websockets *websockets, struct lws *wsi,
+		       struct lws_process_html_args *args)
+{
+	size_t length = websockets->adopting_headers ? strlen(websockets->adopting_headers) : 0;
+	(void)wsi;
+	if (!length)
+		return 0;
+	if ((size_t)args->max_len <= length)
+		return -1;
+	memcpy(args->p, websockets->adopting_headers, length);
+	args->p += length;
+	args->max_len -= (int)length;
+	return 0;
+}
+
+static void destroy(struct peal_websocket *websocket)
+{
+	tell_ended(websocket, PEAL_WEBSOCKET_CLOSED, NULL);
+	forget_message(websocket);
+	peal_list_unlink(&websocket->link);
+	websocket->owner->count--;
+	websocket->owner->stats->websocket_connections--;
+	if (websocket->owner->adopting == websocket)
+		websocket->owner->adopting = NULL;
+	free(websocket);
+}
+
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+		    size_t length)
+{
+	struct peal_websocket *websocket = lws_get_opaque_user_data(wsi);
+	struct peal_websockets *websockets;
+	(void)user;
+	switch (reason) {
+	case LWS_CALLBACK_ADD_HEADERS:
+		websockets = lws_context_user(lws_get_context(wsi));
+		return add_headers(websockets, wsi, in);
+	case LWS_CALLBACK_ESTABLISHED:
+		websockets = lws_context_user(lws_get_context(wsi));
+		websocket = websockets->adopting;
+		if (!websocket)
+			return -1;
+		websocket->wsi = wsi;
+		peal_list_append(&websockets->connections, &websocket->link);
+		websockets->count++;
+		websockets->stats->websocket_connections++;
+		lws_set_opaque_user_data(wsi, websocket);
+		return 0;
+	default:
+		break;
+	}
+	if (!websocket)
+		return 0;
+	peal_loop_enter(websocket->owner->loop);
+	switch (reason) {
+	case LWS_CALLBACK_RECEIVE:
+		return receive(websocket, in, length);
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+		if (websocket->cut)
+			return -1;
+		if (!websocket->choked || lws_partial_buffered(wsi))
+			return 0;
+		websocket->choked = false;
+		websocket->in_writeable = true;
+		if (websocket->handler)
+			websocket->handler->writable(websocket);
+		websocket->in_writeable = false;
+		return websocket->cut ? -1 : 0;
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+		/* Our close frame was sent already: this is the echo, and another one would be
+		 * wrong. */
+		if (websocket->closing || websocket->cut)
+			return -1;
+		tell_ended(websocket, PEAL_WEBSOCKET_CLOSED, NULL);
+		return 0;
+	case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
+	case LWS_CALLBACK_CLOSED:
+		tell_ended(websocket, PEAL_WEBSOCKET_CLOSED, NULL);
+		websocket->cut = true;
+		return 0;
+	case LWS_CALLBACK_WSI_DESTROY:
+		destroy(websocket);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+/* --- adopting ------------------------------------------------------------------------------ */
+
+struct peal_websocket *peal_websocket_adopt(struct peal_websockets *websockets, int fd,
+					    const char *key, const char *headers,
+					    size_t max_message,
+					    const struct peal_websocket_handler *handler,
+					    void *context)
+{
+	char request[256];
+	/* A canonical request of our own: no header of the client ever reaches libwebsockets. */
+	int length = snprintf(
+		request, sizeof(request),
+		"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n",
+		key);
+	struct peal_websocket *websocket = calloc(1, sizeof(*websocket));
+	if (!websocket || length >= (int)sizeof(request)) {
+		free(websocket);
+		close(fd);
+		return NULL;
+	}
+	websocket->owner = websockets;
+	websocket->fd = fd;
+	websocket->max_message = max_message;
+	websockets->adopting = websocket;
+	websockets->adopting_headers = headers;
+	struct lws *wsi =
+		lws_adopt_socket_vhost_readbuf(websockets->vhost, fd, request, (size_t)length);
+	bool destroyed = !websockets->adopting;
+	websockets->adopting = NULL;
+	websockets->adopting_headers = NULL;
+	peal_uv_bridge_kick(websockets->bridge);
+	if (destroyed)
+		return NULL;
+	if (!wsi || !websocket->wsi) {
+		/* libwebsockets has closed the descriptor; without ESTABLISHED nothing refers to
+		 * us. */
+		if (websocket->wsi)
+			destroy(websocket);
+		else
+			free(websocket);
+		return NULL;
+	}
+	websocket->choked = lws_partial_buffered(wsi);
+	websocket->handler = handler;
+	websocket->context = context;
+	return websocket;
+}
+
+/* --- the self-test of the raw write -------------------------------------------------------- */
+
+/* Frames of 1 to 60 000 bytes to a reader that does not read at first: each must arrive whole and
+ * in order. */
+#define PROOF_FRAMES 64
+
+struct proof {
+	bool writable;
+};
+
+static void proof_message(struct peal_websocket *websocket, const char *data, size_t length,
+			  bool binary)
+{
+	(void)websocket, (void)data, (void)length, (void)binary;
+}
+
+static void proof_writable(struct peal_websocket *websocket)
+{
+	((struct proof *)websocket->context)->writable = true;
+}
+
+static void proof_ended(struct peal_websocket *websocket, enum peal_websocket_end how,
+			const char *description)
+{
+	(void)websocket, (void)how, (void)description;
+}
+
+static const struct peal_websocket_handler proof_handler = { proof_message, proof_writable,
+							     proof_ended };
+
+static size_t proof_length(unsigned i)
+{
+	return i * 977 % 60000 + 1;
+}
+
+/* Take what has arrived and compare it. Return: false when a byte is wrong. */
+static bool proof_read(int fd, const unsigned char *expected, size_t expected_length,
+		       size_t *offset)
+{
+	unsigned char bytes[65536];
+	ssize_t n;
+	while ((n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0) {
+		if (*offset + (size_t)n > expected_length ||
+		    memcmp(bytes, expected + *offset, (size_t)n))
+			return false;
+		*offset += (size_t)n;
+	}
+	return true;
+}
+
+static const char *prove(struct peal_websockets *websockets, struct peal_stats *scratch)
+{
+	int fds[2];
+	const char *failure = NULL;
+	struct proof proof = { false };
+	struct peal_buffer expected = PEAL_BUFFER(8u << 20);
+	size_t offset = 0;
+	char head[1024];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) < 0)
+		return "socketpair";
+	struct peal_websocket *websocket = peal_websocket_adopt(
+		websockets, fds[0], "dGhlIHNhbXBsZSBub25jZQ==", NULL, 1000, &proof_handler, &proof);
+	if (!websocket) {
+		close(fds[1]);
+		return "adopt";
+	}
+	ssize_t n = recv(fds[1], head, sizeof(head) - 1, MSG_DONTWAIT);
+	head[n > 0 ? n : 0] = '\0';
+	if (!strstr(head, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") || !strstr(head, "\r\n\r\n"))
+		failure = "no 101 inside of the adopt call";
+	unsigned written = 0;
+	for (unsigned pass = 0; !failure && pass < 100000; pass++) {
+		while (written < PROOF_FRAMES && !websocket->choked) {
+			size_t length = proof_length(written);
+			struct peal_frame *frame = peal_frame_new(scratch, true, length);
+			if (!frame) {
+				failure = "out of memory";
+				break;
+			}
+			memset(peal_frame_payload(frame), 'a' + (int)(written % 26), length);
+			peal_frame_seal(frame);
+			peal_buffer_append(&expected, peal_frame_wire(frame),
+					   peal_frame_wire_length(frame));
+			if (!peal_websocket_write(websocket, peal_frame_wire(frame),
+						  peal_frame_wire_length(frame)))
+				failure = "write";
+			peal_frame_unref(frame);
+			written++;
+		}
+		peal_uv_bridge_run(websockets->bridge);
+		if (!proof_read(fds[1], (unsigned char *)expected.bytes, expected.length, &offset))
+			failure = "a frame was damaged";
+		if (written == PROOF_FRAMES && offset == expected.length)
+			break;
+	}
+	if (!failure && offset != expected.length)
+		failure = "bytes were lost";
+	if (!failure && !proof.writable)
+		failure = "the kernel took everything, nothing was proved";
+	peal_websocket_cut(websocket);
+	close(fds[1]);
+	peal_buffer_deinit(&expected);
+	for (unsigned pass = 0; pass < 100 && websockets->count; pass++)
+		peal_uv_bridge_run(websockets->bridge);
+	return failure;
+}
+
+static const char *self_test(struct peal_websockets *websockets)
+{
+	struct peal_stats scratch = { 0 }, *stats = websockets->stats;
+	websockets->stats = &scratch; /* the node's counters are not about this */
+	const char *failure = prove(websockets, &scratch);
+	websockets->stats = stats;
+	return failure;
+}
+
+/* --- the context --------------------------------------------------------------------------- */
+
+static void on_lws_log(int level, const char *line)
+{
+	char copy[1024];
+	const char *text = copy;
+	(void)level;
+	snprintf(copy, sizeof(copy), "%.*s", (int)strcspn(line, "\n"), line);
+	/* libwebsockets has one log for the process and no place for a pointer to ours. */
+	peal_log_record(&(const struct peal_log){ .level = PEAL_LOG_ERROR }, PEAL_LOG_ERROR,
+			"libwebsockets",
+			(const struct peal_log_field[]){ PEAL_FIELD_TEXT("line", text), { 0 } });
+}
+
+int peal_websockets_new(struct peal_loop *loop, size_t read_bytes, struct peal_stats *stats,
+			const struct peal_log *log, struct peal_websockets **ret_websockets)
+{
+	/* All zero: libwebsockets keeps a sorted list of timers otherwise, with an insertion that
+	 * looks at every connection. */
+	static const lws_retry_bo_t no_keep_alive = { 0 };
+	struct peal_websockets *websockets = calloc(1, sizeof(*websockets));
+	if (!websockets)
+		return -ENOMEM;
+	websockets->loop = loop;
+	websockets->stats = stats;
+	websockets->log = log;
+	peal_list_init(&websockets->connections);
+	peal_deadlines_init(&websockets->close_due, loop, PEAL_LIMIT_WEBSOCKET_CLOSE_MS, false,
+			    on_close_due);
+	int r = peal_uv_bridge_new(loop, &websockets->bridge);
+	if (r < 0) {
+		peal_websockets_free(websockets);
+		return r;
+	}
+	lws_set_log_level(LLL_ERR, on_lws_log);
+	websockets->protocols[0] = (struct lws_protocols){
+		.name = "peal",
+		.callback = on_event,
+		.per_session_data_size = sizeof(void *),
+		.rx_buffer_size = read_bytes,
+		.tx_packet_size = PEAL_LIMIT_JOIN_BYTES,
+	};
+	websockets->foreign_loops[0] = peal_uv_bridge_uv(websockets->bridge);
+	struct lws_context_creation_info info = {
+		.port = CONTEXT_PORT_NO_LISTEN,
+		.protocols = websockets->protocols,
+		.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+			   LWS_SERVER_OPTION_DISABLE_IPV6,
+		.foreign_loops = websockets->foreign_loops,
+		.pcontext = &websockets->context,
+		.user = websockets,
+		.pt_serv_buf_size = 20480,
+		.retry_and_idle_policy = &no_keep_alive,
+		.gid = -1,
+		.uid = -1,
+		.alpn = "http/1.1",
+	};
+	websockets->context = lws_create_context(&info);
+	if (websockets->context)
+		websockets->vhost = lws_create_vhost(websockets->context, &info);
+	const char *failure = websockets->vhost
+				      ? self_test(websockets)
+				      : "no context; is libwebsockets-evlib-uv installed?";
+	if (failure) {
+		peal_log(log, PEAL_LOG_ERROR, "libwebsockets cannot be used",
+			 PEAL_FIELD_TEXT("because", failure));
+		peal_websockets_free(websockets);
+		return -EIO;
+	}
+	*ret_websockets = websockets;
+	return 0;
+}
+
+void peal_websockets_free(struct peal_websockets *websockets)
+{
+	if (!websockets)
+		return;
+	peal_list_each (link, &websockets->connections)
+		peal_container(link, struct peal_websocket, link)->handler = NULL;
+	/* In this order: context, what it left in the loop, context again if it was postponed,
+	 * loop. */
+	if (websockets->context) {
+		lws_context_destroy(websockets->context);
+		for (int i = 0; i < 16; i++)
+			peal_uv_bridge_run(websockets->bridge);
+		if (websockets->context)
+			lws_context_destroy(websockets->context);
+	}
+	struct peal_list *link;
+	while ((link = peal_list_first(&websockets->connections)))
+		destroy(peal_container(link, struct peal_websocket, link));
+	peal_deadlines_deinit(&websockets->close_due);
+	peal_uv_bridge_free(websockets->bridge);
+	free(websockets);
+}
+
+size_t peal_websockets_count(const struct peal_websockets *websockets)
+{
+	return websockets->count;
+}
