@@ -47,8 +47,9 @@ struct peal_arg {
 		const char *string; /* UTF-8; NULL or invalid UTF-8 makes the emit fail with
 				       PEAL_EMIT_E_INVALID */
 		const struct cJSON *cjson;
-		const char *json;  /* one JSON value; validated */
-		const void *bytes; /* sent as a binary attachment */
+		const char *json;  /* one JSON value; validated. Beside bytes it must not hold an
+				      object that looks like the placeholder of an attachment */
+		const void *bytes; /* sent as a binary attachment; may be NULL when empty */
 	} value;
 };
 
@@ -177,7 +178,8 @@ struct peal_values {
  * @values:   C values; use PEAL_VALUES(…)
  * @ret_args: receives the arguments; free with peal_args_free()
  *
- * Return: 0; -ENOMEM; PEAL_EMIT_E_INVALID when a value cannot be encoded.
+ * Return: 0; -ENOMEM; PEAL_EMIT_E_INVALID when a value cannot be encoded; PEAL_EMIT_E_TOO_LARGE for
+ * more than 10 attachments or more than a frame may hold.
  */
 PEAL_API PEAL_MUST_CHECK int peal_args_new(struct peal_values values, struct peal_args **ret_args);
 
@@ -189,15 +191,14 @@ struct peal_bytes {
 
 /**
  * peal_args_new_from_json() - build arguments from the text of a JSON array
- * @text:        a JSON array; `{"_placeholder":true,"num":N}` anywhere in it stands for attachment
- * N
+ * @text:        a JSON array; `{"_placeholder":true,"num":N}` anywhere in it is attachment N
  * @length:      bytes of @text
  * @attachments: copied; may be NULL when @count is 0
  * @count:       number of attachments, at most 10
  * @ret_args:    receives the arguments; free with peal_args_free()
  *
  * Return: 0; -ENOMEM; PEAL_EMIT_E_INVALID when the text is not a JSON array or a placeholder has no
- * attachment.
+ * attachment; PEAL_EMIT_E_TOO_LARGE as above.
  */
 PEAL_API PEAL_MUST_CHECK int peal_args_new_from_json(const char *text, size_t length,
 						     const struct peal_bytes *attachments,
@@ -252,7 +253,8 @@ PEAL_API bool peal_args_bool(const struct peal_args *args, size_t index, bool fa
  *
  * Parsed on the first call for this argument and kept as long as @args lives; do not modify or free
  * it. Placeholders of attachments appear as the objects they are on the wire (see
- * peal_args_attachment()).
+ * peal_args_attachment()). Where a string holds what cJSON cannot, U+0000 or half a surrogate pair,
+ * the tree has U+FFFD.
  *
  * Return: NULL when there is no such argument or no memory.
  */

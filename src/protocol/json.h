@@ -29,8 +29,10 @@ enum peal_json_type {
 struct peal_json_facts {
 	enum peal_json_type type; /* of the whole */
 	size_t items;		  /* of a top-level array */
+	size_t depth;		  /* of the deepest nesting; 0 for a scalar */
 	size_t placeholders;	  /* objects that JavaScript would take for an attachment: a member
-				     "_placeholder" that is      exactly true */
+				     "_placeholder" that is exactly true; also those
+				     inside of another one, where JavaScript would not look */
 	uint64_t placeholder_max; /* the largest num of them */
 	bool placeholder_invalid; /* one of them lacks a num that is an integer of 0 … 2^53−1 */
 };
@@ -59,6 +61,14 @@ enum peal_json_type peal_json_type_at(const char *at, const char *end);
  */
 int peal_json_decode_string(const char *text, size_t length, struct peal_buffer *out,
 			    bool *ret_has_nul);
+/* The same into memory of the caller, at most @length − 2 bytes. Return: how many. */
+size_t peal_json_decode_string_into(const char *text, size_t length, char *ret_bytes,
+				    bool *ret_has_nul);
+/* The number that valid JSON text of one is to JavaScript, whatever the locale. */
+double peal_json_parse_number(const char *text, size_t length);
+/* Whether valid text is an object that stands for an attachment; @ret_num receives its number, or
+ * UINT64_MAX when that is none of 0 … 2^53−1. */
+bool peal_json_placeholder(const char *text, size_t length, uint64_t *ret_num);
 
 /* Append UTF-8 as a JSON string with quotes, escaped as JSON.stringify() does. The bytes must be
  * valid UTF-8. */

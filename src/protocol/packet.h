@@ -11,9 +11,7 @@
 
 #include "base/buffer.h"
 
-/* --- Engine.IO
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- Engine.IO -------------------------------------------------------------------------- */
 
 enum peal_engine_packet_type {
 	PEAL_ENGINE_OPEN,
@@ -43,9 +41,7 @@ bool peal_engine_packet_decode(const char *text, size_t length,
 bool peal_payload_next(const char *payload, size_t length, size_t *offset, const char **ret_unit,
 		       size_t *ret_length);
 
-/* --- Socket.IO
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- Socket.IO -------------------------------------------------------------------------- */
 
 enum peal_packet_type {
 	PEAL_PACKET_CONNECT,

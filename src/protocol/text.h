@@ -10,8 +10,8 @@
 /* Strict UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF. Fast on ASCII. */
 bool peal_utf8_valid(const void *bytes, size_t length);
 
-/* A room, event or namespace name from outside: 1 to PEAL_LIMIT_NAME_BYTES bytes of UTF-8 without
- * U+0000. Rooms may be empty in JavaScript; here too. */
+/* A room, event or namespace name from outside: up to PEAL_LIMIT_NAME_BYTES bytes of UTF-8 without
+ * U+0000. Names may be empty in JavaScript; here too. */
 bool peal_name_valid(const char *name, size_t length);
 
 #define PEAL_BASE64_LENGTH(n) (((n) + 2) / 3 * 4)
