@@ -186,6 +186,8 @@ PEAL_API const char *peal_session_transport(const struct peal_session *session);
 PEAL_API const struct peal_request *peal_session_request(const struct peal_session *session);
 /** peal_session_queued_bytes() - bytes queued and not yet handed to the kernel */
 PEAL_API size_t peal_session_queued_bytes(const struct peal_session *session);
+/** peal_session_set_userdata() - a pointer of the application's own; sessions of Socket.IO use it
+ * themselves */
 PEAL_API void peal_session_set_userdata(struct peal_session *session, void *userdata);
 PEAL_API void *peal_session_userdata(const struct peal_session *session);
 

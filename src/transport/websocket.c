@@ -548,6 +548,12 @@ void peal_websockets_free(struct peal_websockets *websockets)
 	free(websockets);
 }
 
+void peal_websockets_cut_all(struct peal_websockets *websockets)
+{
+	peal_list_each (link, &websockets->connections)
+		peal_websocket_cut(peal_container(link, struct peal_websocket, link));
+}
+
 size_t peal_websockets_count(const struct peal_websockets *websockets)
 {
 	return websockets->count;

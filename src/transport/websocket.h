@@ -63,6 +63,8 @@ int peal_websockets_new(struct peal_loop *loop, size_t read_bytes, struct peal_s
 	__attribute__((warn_unused_result));
 /* Cuts what is still open. */
 void peal_websockets_free(struct peal_websockets *websockets);
+/* Close the TCP connections of all that are still there. */
+void peal_websockets_cut_all(struct peal_websockets *websockets);
 /* Connections that are still there, closing ones included. */
 size_t peal_websockets_count(const struct peal_websockets *websockets);
 

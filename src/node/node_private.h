@@ -1,0 +1,66 @@
+/* The inside of a node, shared by the files of this room. */
+#ifndef PEAL_NODE_NODE_PRIVATE_H
+#define PEAL_NODE_NODE_PRIVATE_H
+
+#include <peal/node.h>
+#include <pthread.h>
+
+#include "base/decision.h"
+#include "engine/engine.h"
+#include "http/http.h"
+#include "loop/loop.h"
+#include "transport/front.h"
+#include "transport/websocket.h"
+
+#define PEAL_LIMIT_NODE_NAME_BYTES 255
+
+struct event;
+
+/* Functions that other threads have sent over. */
+struct peal_posts {
+	pthread_mutex_t mutex;
+	bool mutex_made;
+	struct peal_list queue; /* under the mutex */
+	bool closed;		/* under the mutex */
+	int wake_fd;
+	struct event *wake_event;
+};
+
+/* One engine and its front. */
+struct peal_engine_place {
+	struct peal_list link;
+	struct peal_engine *engine;
+	struct peal_front *front;
+};
+
+struct peal_node {
+	struct peal_loop *loop;
+	struct peal_http_server *http; /* NULL once it was cut */
+	struct peal_websockets *websockets;
+	struct peal_server *server;
+	struct peal_engine_context engines_context;
+	struct peal_list engines;
+	struct peal_decisions decisions;
+	struct peal_task decisions_task;
+	struct peal_posts posts;
+	struct peal_list afters;
+	struct peal_stats stats;
+	struct peal_log log;
+	char *host;
+	uint16_t port;
+	char name[PEAL_LIMIT_NODE_NAME_BYTES + 16];
+	bool named, listening, closing, closed, freeing;
+	struct peal_timer close_timer;
+	uint64_t close_due_ms;
+	peal_node_fn *close_fn;
+	void *close_userdata;
+};
+
+/* post.c */
+int peal_posts_init(struct peal_node *node) __attribute__((warn_unused_result));
+/* Runs what is still queued, then takes no more. */
+void peal_posts_deinit(struct peal_node *node);
+/* Run every function that peal_node_after() still holds. */
+void peal_afters_run_all(struct peal_node *node);
+
+#endif
