@@ -1,0 +1,302 @@
+/*
+ * The console page: one Socket.IO connection to the node that served it.
+ *
+ * Everything that came from others is shown through textContent, never as HTML.
+ */
+"use strict";
+
+(() => {
+  const LOG_CEILING = 500;
+  const byId = (id) => document.getElementById(id);
+  const path = document.documentElement.dataset.path;
+
+  let socket = null;
+  let maxText = 4096;
+  const rooms = new Set();
+
+  /* --- small helpers ----------------------------------------------------------------------------- */
+
+  function element(tag, text, className) {
+    const node = document.createElement(tag);
+    if (text !== undefined) node.textContent = text;
+    if (className) node.className = className;
+    return node;
+  }
+
+  function show(id, visible) {
+    byId(id).hidden = !visible;
+  }
+
+  function notice(text) {
+    byId("notice").textContent = text || "";
+    show("notice", Boolean(text));
+  }
+
+  function log(kind, label, text, who) {
+    const list = byId("log");
+    const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+    const now = new Date();
+    const item = element("li", undefined, kind);
+    const time = element("time", now.toLocaleTimeString([], { hour12: false }));
+    const what = element("span", undefined, "what");
+
+    time.dateTime = now.toISOString();
+    if (who) what.append(element("strong", who));
+    what.append(text);
+    item.append(time, element("span", label, "kind"), what);
+    list.append(item);
+    while (list.childElementCount > LOG_CEILING) list.firstElementChild.remove();
+    if (atEnd) list.scrollTop = list.scrollHeight;
+    show("log-empty", false);
+  }
+
+  /* The demo answers { ok, error }; shows what was wrong. */
+  function isOk(answer, what) {
+    if (answer && answer.ok) return true;
+    log("bad", "error", `${what}: ${(answer && answer.error) || "no answer"}`);
+    return false;
+  }
+
+  function bytes(text) {
+    return new TextEncoder().encode(text).length;
+  }
+
+  /* --- connection -------------------------------------------------------------------------------- */
+
+  function setState(state, text) {
+    const connected = state === "on";
+
+    byId("state").dataset.state = state;
+    byId("state-text").textContent = text;
+    byId("connect").textContent = connected ? "Change name" : "Connect";
+    byId("connect").disabled = state === "wait";
+    byId("disconnect").disabled = state === "off";
+    byId("transport").disabled = state !== "off";
+    byId("join").disabled = !connected;
+    byId("send").disabled = !connected;
+    if (!connected)
+      for (const fact of ["id", "server", "transport"]) byId(`fact-${fact}`).textContent = "–";
+  }
+
+  function showTransport() {
+    byId("fact-transport").textContent = socket.io.engine.transport.name;
+  }
+
+  function onConnect() {
+    setState("on", "Connected");
+    byId("fact-id").textContent = socket.id;
+    showTransport();
+    socket.io.engine.on("upgrade", showTransport);
+    log("note", "connected", `id ${socket.id}`);
+    /* A new connection is in no room; take up the ones from before. */
+    const before = [...rooms];
+    setRooms([]);
+    before.forEach(join);
+  }
+
+  function onDisconnect(reason) {
+    /* The client comes back by itself unless one side ended the connection on purpose. */
+    const returns = socket.active;
+
+    setState(returns ? "wait" : "off", returns ? "Reconnecting…" : "Not connected");
+    log(returns ? "bad" : "note", "closed", reason);
+    if (!returns) setRooms([]);
+  }
+
+  function onConnectError(error) {
+    const returns = socket.active;
+
+    setState(returns ? "wait" : "off", returns ? "Trying to connect…" : "Not connected");
+    log("bad", "error", `cannot connect: ${error.message}`);
+  }
+
+  function onMessage(message, answer) {
+    const { name = "?", text = "", to, room } = message || {};
+    const where = to === "room" ? `room ${room}` : to === "others" ? "everyone else" : "everyone";
+    const wantsAnswer = typeof answer === "function";
+    const answers = wantsAnswer && byId("answer").checked;
+
+    log("in", "message", `${text}\n→ ${where}${wantsAnswer ? (answers ? ", answered" : ", not answered") : ""}`, name);
+    if (answers) answer({ id: socket.id, name: byId("name").value.trim() });
+  }
+
+  function connect() {
+    const transport = byId("transport").value;
+    const options = {
+      path,
+      auth: (use) => use({ name: byId("name").value.trim() }),
+    };
+
+    if (transport) options.transports = [transport];
+    if (socket) socket.removeAllListeners();
+    socket = io(options);
+    setState("wait", "Connecting…");
+    socket.on("connect", onConnect);
+    socket.on("disconnect", onDisconnect);
+    socket.on("connect_error", onConnectError);
+    socket.on("message", onMessage);
+    socket.on("welcome", (welcome) => {
+      byId("fact-server").textContent = welcome.server;
+      maxText = welcome.limits.text;
+    });
+    socket.onAny((event, ...args) => {
+      if (event !== "message" && event !== "welcome")
+        log("in", "event", JSON.stringify(args), event);
+    });
+  }
+
+  function changeName() {
+    const name = byId("name").value.trim();
+
+    socket.emit("name", name, (answer) => {
+      if (isOk(answer, "name")) log("note", "name", answer.name);
+    });
+  }
+
+  /* --- rooms ------------------------------------------------------------------------------------- */
+
+  function setRooms(names) {
+    const list = byId("rooms");
+    const options = byId("target-rooms");
+
+    rooms.clear();
+    names.forEach((name) => rooms.add(name));
+    list.replaceChildren();
+    options.replaceChildren();
+    for (const name of rooms) {
+      const item = element("li", name);
+      const button = element("button", "Leave");
+      const option = element("option");
+
+      button.type = "button";
+      button.setAttribute("aria-label", `Leave ${name}`);
+      button.addEventListener("click", () => leave(name));
+      item.append(button);
+      list.append(item);
+      option.value = name;
+      options.append(option);
+    }
+    show("rooms-empty", rooms.size === 0);
+  }
+
+  function join(room) {
+    socket.emit("join", room, (answer) => {
+      if (!isOk(answer, `join ${room}`)) return;
+      setRooms(answer.rooms);
+      log("note", "joined", room);
+    });
+  }
+
+  function leave(room) {
+    socket.emit("leave", room, (answer) => {
+      if (!isOk(answer, `leave ${room}`)) return;
+      setRooms(answer.rooms);
+      log("note", "left", room);
+      byId("room").focus();
+    });
+  }
+
+  /* --- broadcasts -------------------------------------------------------------------------------- */
+
+  function fillPeople(id, names) {
+    const list = byId(id);
+
+    list.replaceChildren(...names.map((name) => element("li", name)));
+    if (!names.length) list.append(element("li", "nobody", "none"));
+  }
+
+  function showAnswers(answer) {
+    const { expected, answered } = answer.clients;
+    const summary =
+      (expected === 0 ? "Nobody was asked." : `${answered} of ${expected} answered.`) +
+      (answer.error ? ` ${answer.error}.` : "");
+    const silent = answer.missingServers.map((name) => `server ${name}`);
+
+    byId("answers-summary").textContent = summary;
+    fillPeople("answered", answer.responses.map((one) => String((one && one.name) ?? JSON.stringify(one))));
+    fillPeople("missing", answer.missing.map((one) => one.name || one.id).concat(silent));
+    show("answers", true);
+    log(answer.error ? "bad" : "note", "answers", summary);
+  }
+
+  function broadcast() {
+    const form = byId("broadcast-form");
+    const order = { to: form.elements.to.value, text: byId("text").value };
+
+    if (bytes(order.text) > maxText) {
+      log("bad", "error", `the message is longer than ${maxText} bytes`);
+      return;
+    }
+    if (order.to === "room") order.room = byId("target").value;
+    if (byId("ask").checked) {
+      order.timeout = byId("timeout").valueAsNumber;
+      byId("answers-summary").textContent = "Waiting for answers…";
+      show("answers", false);
+    }
+    socket.emit("broadcast", order, (answer) => {
+      if (answer && answer.clients) showAnswers(answer);
+      else if (!isOk(answer, "broadcast") && order.timeout)
+        byId("answers-summary").textContent = "The broadcast was refused.";
+    });
+    log("note", "sent", order.text);
+    byId("text").value = "";
+    byId("text").focus();
+  }
+
+  /* --- the controls ------------------------------------------------------------------------------ */
+
+  function showTarget() {
+    const toRoom = byId("broadcast-form").elements.to.value === "room";
+
+    show("target-field", toRoom);
+    byId("target").required = toRoom;
+    byId("target").disabled = !toRoom;
+    if (toRoom && !byId("target").value) byId("target").value = [...rooms].pop() || "";
+  }
+
+  function onSubmit(id, action) {
+    byId(id).addEventListener("submit", (event) => {
+      event.preventDefault();
+      action();
+    });
+  }
+
+  onSubmit("connect-form", () => (socket && socket.connected ? changeName() : connect()));
+  onSubmit("join-form", () => {
+    join(byId("room").value);
+    byId("room").value = "";
+  });
+  onSubmit("broadcast-form", broadcast);
+  byId("disconnect").addEventListener("click", () => {
+    const wasConnected = socket.connected;
+
+    socket.disconnect();
+    /* While it only tries to connect there is no event that tells the end. */
+    if (!wasConnected) {
+      setState("off", "Not connected");
+      setRooms([]);
+    }
+  });
+  byId("broadcast-form").addEventListener("change", showTarget);
+  byId("ask").addEventListener("change", () => {
+    byId("timeout").disabled = !byId("ask").checked;
+  });
+  byId("text").addEventListener("keydown", (event) => {
+    /* Enter sends, Shift+Enter begins a line; not while an input method composes. */
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    if (!byId("send").disabled) byId("broadcast-form").requestSubmit();
+  });
+  byId("clear").addEventListener("click", () => {
+    byId("log").replaceChildren();
+    show("log-empty", true);
+  });
+
+  setState("off", "Not connected");
+  showTarget();
+  if (typeof io === "undefined") {
+    byId("connect").disabled = true;
+    notice("The Socket.IO client is not installed on the server. Run scripts/setup, or start peal with --client-dir.");
+  }
+  byId("name").focus();
+})();

@@ -1,0 +1,97 @@
+/*
+ * /healthz, /readyz and /metrics.
+ *
+ * The metrics come from the list in peal/stats.h, so a new counter is there by itself.
+ */
+#include "health.h"
+
+#include <inttypes.h>
+#include <peal/http.h>
+#include <peal/stats.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void reply(struct peal_http_request *request, unsigned status, const char *type,
+		  const char *body, size_t length)
+{
+	const struct peal_header headers[] = {
+		{ "Content-Type", type },
+		{ "Cache-Control", "no-store" },
+		{ "X-Content-Type-Options", "nosniff" },
+	};
+
+	peal_http_reply(request, status, headers, sizeof(headers) / sizeof(*headers), body, length);
+}
+
+static void reply_text(struct peal_http_request *request, unsigned status, const char *text)
+{
+	reply(request, status, "text/plain; charset=utf-8", text, strlen(text));
+}
+
+static void on_healthz(struct peal_http_request *request, void *userdata)
+{
+	(void)userdata;
+	reply_text(request, 200, "ok\n");
+}
+
+static void on_readyz(struct peal_http_request *request, void *userdata)
+{
+	if (peal_node_ready(userdata))
+		reply_text(request, 200, "ready\n");
+	else
+		reply_text(request, 503, "not ready\n");
+}
+
+/* Counters end in _total, as Prometheus wants it. */
+#define counter_SUFFIX "_total"
+#define gauge_SUFFIX ""
+#define PRINT(kind, name, description)                                                \
+	fprintf(stream,                                                               \
+		"# HELP peal_" #name kind##_SUFFIX " " description "\n"               \
+						   "# TYPE peal_" #name kind##_SUFFIX \
+		" " #kind "\n"                                                        \
+		"peal_" #name kind##_SUFFIX " %" PRIu64 "\n",                         \
+		stats.name);
+
+static void print_metrics(FILE *stream, const struct peal_node *node)
+{
+	struct peal_stats stats;
+
+	peal_node_stats(node, &stats);
+	fprintf(stream,
+		"# HELP peal_build_info version of the library\n"
+		"# TYPE peal_build_info gauge\n"
+		"peal_build_info{version=\"%s\"} 1\n"
+		"# HELP peal_ready 1 while new clients are welcome\n"
+		"# TYPE peal_ready gauge\n"
+		"peal_ready %d\n",
+		peal_version(), peal_node_ready(node));
+	PEAL_STATS(PRINT)
+}
+
+static void on_metrics(struct peal_http_request *request, void *userdata)
+{
+	char *text = NULL;
+	size_t length = 0;
+	FILE *stream = open_memstream(&text, &length);
+
+	if (stream)
+		print_metrics(stream, userdata);
+	if (!stream || fclose(stream) != 0)
+		reply_text(request, 500, "no memory\n");
+	else
+		reply(request, 200, "text/plain; version=0.0.4; charset=utf-8", text, length);
+	free(text);
+}
+
+int peal_health_attach(struct peal_node *node)
+{
+	int r = peal_http_route(node, "/healthz", "GET", 0, on_healthz, node);
+
+	if (r == 0)
+		r = peal_http_route(node, "/readyz", "GET", 0, on_readyz, node);
+	if (r == 0)
+		r = peal_http_route(node, "/metrics", "GET", 0, on_metrics, node);
+	return r;
+}

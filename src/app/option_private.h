@@ -1,0 +1,18 @@
+/*
+ * What the option files share among themselves.
+ */
+#ifndef PEAL_APP_OPTION_PRIVATE_H
+#define PEAL_APP_OPTION_PRIVATE_H
+
+#include "options.h"
+
+/* The table, sections included; ends with an entry without a name. */
+extern const struct peal_option peal_options[];
+
+/* Writes a name of the table in one of its spellings. */
+void peal_option_spell(enum peal_spelling spelling, const char *name, char *buffer, size_t size);
+
+/* Is it so near to a setting, or to one that is not built, that it must be a mistake? */
+bool peal_option_resembles(enum peal_spelling spelling, const char *text);
+
+#endif

@@ -1,0 +1,135 @@
+/*
+ * Every setting of `peal serve`, once.
+ *
+ * From a line of this table come: the member of struct peal_settings, the flag (--ping-interval),
+ * the variable (PEAL_PING_INTERVAL), the key of the config file (pingInterval), the range, the
+ * default and the line of --help. Nothing else lists settings, so none can be forgotten in one of
+ * the places.
+ *
+ *   section(title)
+ *   boolean(name, default, description)
+ *   number(name, placeholder, unit, default, lowest, highest, description)
+ *   text(name, placeholder, default, description)
+ *   choice(name, choices, default, description)          choices are separated by commas
+ *   list(name, placeholder, choices, default, description)
+ *
+ * A number whose default lies below its lowest value is "none" until it is set.
+ */
+#ifndef PEAL_APP_OPTION_TABLE_H
+#define PEAL_APP_OPTION_TABLE_H
+
+/* A day: no timeout of a connection makes sense beyond it. */
+#define PEAL_OPTION_DAY_MS 86400000
+/* The soft limit of open files must stay at or below 10 000 000 and is 2 × clients + 128. */
+#define PEAL_OPTION_MAX_CLIENTS 4999936
+
+/* clang-format off */
+#define PEAL_OPTIONS(section, boolean, number, text, choice, list)                                 \
+	section("Server")                                                                          \
+	text(host, "ADDRESS", "127.0.0.1", "name or address to listen on, IPv4 or IPv6")           \
+	number(port, "PORT", NULL, 3000, 0, 65535, "port to listen on; 0 lets the kernel choose")  \
+	text(config, "FILE", NULL, "read settings from this JSON file")                            \
+	text(name, "NAME", NULL, "name of this node; without it, host name and port")              \
+	number(max_clients, "COUNT", "clients", 10000, 1, PEAL_OPTION_MAX_CLIENTS,                 \
+	       "sessions that may be open at a time; more get 503. Lowered with a warning when "   \
+	       "the hard limit of open files is too small for it")                                 \
+	list(trusted_proxy, "CIDR", NULL, NULL,                                                    \
+	     "a balancer whose X-Forwarded-For and X-Forwarded-Proto count, such as 10.0.0.0/8")   \
+	number(drain_seconds, "SECONDS", "s", 0, 0, 3600,                                          \
+	       "on SIGTERM or SIGINT, first answer /readyz with 503 and refuse new sessions for "  \
+	       "this time, so that a balancer notices, and leave the clients alone")               \
+	number(shutdown_seconds, "SECONDS", "s", 5, 0, 3600,                                       \
+	       "then close orderly; what is still open after this time is cut")                    \
+	section("Logging")                                                                         \
+	choice(log_format, "text,json", "text", "form of the lines on standard error")             \
+	choice(log_level, "error,warning,info,debug", "info", "least level that is logged")        \
+	section("Socket.IO")                                                                       \
+	list(namespace, "NAME", NULL, NULL,                                                        \
+	     "serve this namespace too; / is always there, * accepts any")                         \
+	text(path, "PATH", "/socket.io/", "prefix of the URLs that clients connect to")            \
+	number(connect_timeout, "MS", "ms", 45000, 1, PEAL_OPTION_DAY_MS,                          \
+	       "close a session that has joined no namespace by then")                             \
+	boolean(cleanup_empty_child_namespaces, false,                                             \
+		"remove a namespace that * created when its last client leaves")                   \
+	number(max_child_namespaces, "COUNT", "namespaces", 10000, 1, 10000000,                    \
+	       "namespaces that * may create; more are refused")                                   \
+	text(client_dir, "DIR", NULL,                                                              \
+	     "folder with the files of the stock client, served as PATHsocket.io.js and so on; "   \
+	     "without it, the one that setup installed")                                           \
+	boolean(demo, false,                                                                       \
+		"serve a console page at / and the events that it uses; any client may then "      \
+		"broadcast to all others")                                                         \
+	section("Engine.IO")                                                                       \
+	number(ping_interval, "MS", "ms", 25000, 1, PEAL_OPTION_DAY_MS,                            \
+	       "delay before each ping of the server")                                             \
+	number(ping_timeout, "MS", "ms", 20000, 1, PEAL_OPTION_DAY_MS,                             \
+	       "time that a client has to answer a ping")                                          \
+	number(upgrade_timeout, "MS", "ms", 10000, 1, PEAL_OPTION_DAY_MS,                          \
+	       "time that an upgrade to WebSocket may take")                                       \
+	list(transports, "LIST", "polling,websocket", "polling,websocket",                         \
+	     "transports that are offered")                                                        \
+	boolean(allow_upgrades, true, "offer polling clients the upgrade to WebSocket")            \
+	number(max_http_buffer_size, "BYTES", "bytes", 1000000, 1, 134217728,                      \
+	       "largest message or request body that a client may send")                           \
+	number(outbox_limit, "BYTES", "bytes", -1, 1024, 1073741824,                               \
+	       "bytes that may wait for a client that does not read, before it is closed; without it, "   \
+	       "1 MiB + --max-http-buffer-size")                                                   \
+	number(websocket_read_bytes, "BYTES", "bytes", 512, 128, 65536,                            \
+	       "read buffer of each WebSocket client: more costs memory, less costs CPU when "     \
+	       "clients send large messages")                                                      \
+	text(initial_packet, "TEXT", NULL, "Engine.IO message that follows the handshake at once") \
+	boolean(http_compression, true, "compress poll responses for clients that accept it")      \
+	number(http_compression_threshold, "BYTES", "bytes", 1024, 0, 134217728,                   \
+	       "least size of a poll response that is compressed")                                 \
+	section("CORS")                                                                            \
+	list(cors_origin, "ORIGIN", NULL, "off",                                                   \
+	     "off, * for any, reflect for the one that asks, or origins such as "                  \
+	     "https://example.org")                                                                \
+	boolean(cors_credentials, false, "let browsers send cookies")                              \
+	list(cors_methods, "LIST", NULL, "GET,HEAD,PUT,PATCH,POST,DELETE",                         \
+	     "methods that a preflight allows")                                                    \
+	list(cors_allowed_headers, "LIST", NULL, NULL,                                             \
+	     "request headers that a preflight allows; without it, those it asks for")             \
+	list(cors_exposed_headers, "LIST", NULL, NULL, "response headers that pages may read")     \
+	number(cors_max_age, "SECONDS", "s", -1, 0, 31536000,                                      \
+	       "time that browsers may keep a preflight")                                          \
+	number(cors_options_success_status, "STATUS", NULL, 204, 200, 299,                         \
+	       "status of the answer to a preflight")                                              \
+	boolean(cors_preflight_continue, false, "leave preflights to Engine.IO")                   \
+	section("Cookie")                                                                          \
+	boolean(cookie, false,                                                                     \
+		"set a cookie with the session id on the first polling response, for balancers")   \
+	text(cookie_name, "NAME", "io", "its name")                                                \
+	text(cookie_path, "PATH", "/", "its path; empty leaves it out")                            \
+	text(cookie_domain, "DOMAIN", NULL, "its domain")                                          \
+	number(cookie_max_age, "SECONDS", "s", -1, 0, 2147483647, "its life")                      \
+	boolean(cookie_http_only, true, "keep it from scripts")                                    \
+	boolean(cookie_secure, false, "only over HTTPS")                                           \
+	choice(cookie_same_site, "lax,strict,none,absent", "lax", "its SameSite attribute")
+/* clang-format on */
+
+/*
+ * Settings of Socket.IO servers that are not built. They are refused by name, so that nobody
+ * believes in one that does nothing.
+ *
+ *   X(name, reason)
+ */
+#define PEAL_OPTIONS_NOT_BUILT(X)                                                            \
+	X("per-message-deflate", "compression of WebSocket messages is not built")           \
+	X("allow-eio3", "clients of Socket.IO 2 (Engine.IO 3) are not served")               \
+	X("jsonp", "JSONP polling is not built")                                             \
+	X("webtransport", "WebTransport is not built")                                       \
+	X("parser", "only the default parser is built")                                      \
+	X("connection-state-recovery", "connection state recovery is not built")             \
+	X("adapter", "only the in-memory adapter is built")                                  \
+	X("redis", "only the in-memory adapter is built")                                    \
+	X("ws-engine", "there is one WebSocket engine")                                      \
+	X("add-trailing-slash", "the path always ends with a slash")                         \
+	X("serve-client", "the client is served when --client-dir or setup's folder has it") \
+	X("destroy-upgrade", "upgrades on foreign paths always end after a second")          \
+	X("destroy-upgrade-timeout", "upgrades on foreign paths always end after a second")  \
+	X("tls-cert", "TLS is not built: let the balancer end it")                           \
+	X("tls-key", "TLS is not built: let the balancer end it")                            \
+	X("tls", "TLS is not built: let the balancer end it")
+
+#endif

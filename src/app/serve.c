@@ -1,0 +1,294 @@
+/*
+ * `peal serve`: one node, from its settings to its orderly end.
+ *
+ * The program owns the event_base, so that its signals and the node share one loop. The first
+ * SIGTERM or SIGINT closes orderly; the second ends the process at once, by the signal itself.
+ */
+#include "serve.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <peal/peal.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client_files.h"
+#include "console.h"
+#include "demo.h"
+#include "health.h"
+#include "limits.h"
+#include "logging.h"
+#include "node_options.h"
+
+struct server {
+	const struct peal_settings *settings;
+	struct peal_logging logging;
+	struct event_base *base;
+	struct event *sigterm, *sigint, *drained;
+	struct peal_node *node;
+	struct peal_client_files *client_files;
+	struct peal_console *console;
+	bool stopping;
+};
+
+static int fail(struct server *server, const char *message, int r)
+{
+	peal_logging_say(&server->logging, PEAL_LOG_ERROR, message,
+			 PEAL_LOGGING_TEXT("error", r < 0 ? strerror(-r) : "see above"));
+	return PEAL_EXIT_FAILURE;
+}
+
+/* --- the end
+ * -------------------------------------------------------------------------------------- */
+
+static void on_closed(struct peal_node *node, void *userdata)
+{
+	struct server *server = userdata;
+
+	(void)node;
+	event_base_loopbreak(server->base);
+}
+
+static void on_drained(evutil_socket_t fd, short events, void *userdata)
+{
+	struct server *server = userdata;
+
+	(void)fd, (void)events;
+	peal_node_close(server->node, (unsigned)server->settings->shutdown_seconds * 1000,
+			on_closed, server);
+}
+
+static void on_signal(evutil_socket_t number, short events, void *userdata)
+{
+	const struct timeval wait = {
+		.tv_sec = (time_t)((struct server *)userdata)->settings->drain_seconds
+	};
+	struct server *server = userdata;
+
+	(void)events;
+	if (server->stopping) {
+		raise((int)number); /* the default action is back: this ends the process */
+		return;
+	}
+	server->stopping = true;
+	/* From here on the kernel ends the process, even if the loop were stuck. */
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
+	peal_logging_say(
+		&server->logging, PEAL_LOG_INFO, "shutting down",
+		PEAL_LOGGING_TEXT("signal", number == SIGINT ? "SIGINT" : "SIGTERM"),
+		PEAL_LOGGING_NUMBER("drain_seconds", server->settings->drain_seconds),
+		PEAL_LOGGING_NUMBER("shutdown_seconds", server->settings->shutdown_seconds));
+	peal_node_drain(server->node);
+	if (wait.tv_sec == 0 || event_add(server->drained, &wait) < 0)
+		on_drained(-1, 0, server);
+}
+
+/* --- the start
+ * ------------------------------------------------------------------------------------ */
+
+static int make_base(struct server *server)
+{
+	struct event_config *config = event_config_new();
+
+	if (!config)
+		return -ENOMEM;
+	event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	server->base = event_base_new_with_config(config);
+	event_config_free(config);
+	if (!server->base)
+		return -ENOMEM;
+	server->sigterm = evsignal_new(server->base, SIGTERM, on_signal, server);
+	server->sigint = evsignal_new(server->base, SIGINT, on_signal, server);
+	server->drained = evtimer_new(server->base, on_drained, server);
+	if (!server->sigterm || !server->sigint || !server->drained ||
+	    event_add(server->sigterm, NULL) < 0 || event_add(server->sigint, NULL) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static int make_node(struct server *server, size_t max_clients)
+{
+	struct peal_node_settings node_settings;
+	int r = peal_node_settings_init(&node_settings, server->settings);
+
+	if (r == 0) {
+		node_settings.options.max_clients = max_clients;
+		node_settings.options.log = peal_logging_write;
+		node_settings.options.log_userdata = &server->logging;
+		node_settings.options.base = server->base;
+		r = peal_node_new(&node_settings.options, &server->node);
+	}
+	peal_node_settings_deinit(&node_settings);
+	return r;
+}
+
+static int serve_namespace(struct server *server, const char *name)
+{
+	struct peal_namespace *ns = !strcmp(name, "*") ? peal_of_pattern(server->node, "^/")
+						       : peal_of(server->node, name);
+
+	if (!ns) {
+		peal_logging_say(&server->logging, PEAL_LOG_ERROR, "the namespace cannot be served",
+				 PEAL_LOGGING_TEXT("namespace", name));
+		return -EINVAL;
+	}
+	return server->settings->demo ? peal_demo_attach(ns) : 0;
+}
+
+/* A name that is there twice would get its handlers twice. */
+static bool is_repeated(const struct peal_settings_list *names, size_t index)
+{
+	const char *name = names->items[index] + (names->items[index][0] == '/');
+
+	for (size_t i = 0; i < index; i++)
+		if (!strcmp(names->items[i] + (names->items[i][0] == '/'), name))
+			return true;
+	return !*name; /* the main namespace */
+}
+
+static int serve_namespaces(struct server *server)
+{
+	const struct peal_settings_list *names = &server->settings->namespace;
+	int r = server->settings->demo ? peal_demo_attach(peal_io(server->node)) : 0;
+
+	/* Fixed names first: one that exists is not left to the rule of *. */
+	for (int pass = 0; pass <= 1; pass++) {
+		for (size_t i = 0; r == 0 && i < names->count; i++) {
+			bool any = !strcmp(names->items[i], "*");
+
+			if (any == (pass == 1) && !is_repeated(names, i))
+				r = serve_namespace(server, names->items[i]);
+		}
+	}
+	return r;
+}
+
+static int serve_client(struct server *server)
+{
+	const struct peal_settings *settings = server->settings;
+	int r = peal_client_files_attach(server->node, settings->path, settings->client_dir,
+					 &server->client_files);
+
+	if (r == -ENOENT && !settings->client_dir) {
+		peal_logging_say(&server->logging,
+				 settings->demo ? PEAL_LOG_WARNING : PEAL_LOG_INFO,
+				 "the stock client is not installed and not served; scripts/setup "
+				 "installs it, --client-dir names another folder");
+		return 0;
+	}
+	if (r == 0)
+		peal_logging_say(
+			&server->logging, PEAL_LOG_INFO, "serving the stock client",
+			PEAL_LOGGING_TEXT("directory",
+					  peal_client_files_directory(server->client_files)),
+			PEAL_LOGGING_TEXT("version",
+					  peal_client_files_version(server->client_files)));
+	else
+		peal_logging_say(&server->logging, PEAL_LOG_ERROR,
+				 "the folder of --client-dir cannot be served",
+				 PEAL_LOGGING_TEXT("directory", settings->client_dir
+									? settings->client_dir
+									: ""),
+				 PEAL_LOGGING_TEXT("error", strerror(-r)));
+	return r;
+}
+
+static void say_listening(struct server *server)
+{
+	const struct peal_settings *settings = server->settings;
+	bool brackets = strchr(settings->host, ':') != NULL;
+	char url[512];
+
+	snprintf(url, sizeof(url), "http://%s%s%s:%u", brackets ? "[" : "", settings->host,
+		 brackets ? "]" : "", peal_node_port(server->node));
+	peal_logging_say(&server->logging, PEAL_LOG_INFO, "listening",
+			 PEAL_LOGGING_TEXT("url", url), PEAL_LOGGING_TEXT("path", settings->path),
+			 PEAL_LOGGING_TEXT("name", peal_node_name(server->node)),
+			 PEAL_LOGGING_TEXT("version", peal_version()));
+}
+
+static void warn(struct server *server)
+{
+	const struct peal_settings *settings = server->settings;
+
+	for (size_t i = 0; i < settings->foreign_variables.count; i++) {
+		const char *variable = settings->foreign_variables.items[i];
+		char name[128];
+
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(variable, "="), variable);
+		peal_logging_say(&server->logging, PEAL_LOG_WARNING,
+				 "a variable begins with PEAL_ but is no setting",
+				 PEAL_LOGGING_TEXT("variable", name));
+	}
+	if (settings->cors_credentials && !strcmp(settings->cors_origin.items[0], "*"))
+		peal_logging_say(&server->logging, PEAL_LOG_WARNING,
+				 "browsers refuse credentials when any origin is allowed: use "
+				 "--cors-origin reflect or list the origins");
+}
+
+static int run(struct server *server)
+{
+	const struct peal_settings *settings = server->settings;
+	size_t max_clients = (size_t)settings->max_clients;
+	int r;
+
+	warn(server);
+	if (peal_limits_apply(&max_clients, &server->logging) < 0)
+		return PEAL_EXIT_FAILURE;
+	r = make_base(server);
+	if (r == 0)
+		r = make_node(server, max_clients);
+	if (r != 0)
+		return fail(server, "the node cannot be made", r);
+	r = serve_namespaces(server);
+	if (r == 0)
+		r = serve_client(server);
+	if (r == 0)
+		r = peal_health_attach(server->node);
+	if (r == 0 && settings->demo)
+		r = peal_console_attach(server->node, settings->path, &server->console);
+	if (r != 0)
+		return fail(server, "the node cannot be set up", r);
+	r = peal_node_listen(server->node);
+	if (r != 0)
+		return fail(server, "the node cannot listen", r);
+	say_listening(server);
+	if (event_base_dispatch(server->base) < 0)
+		return fail(server, "the event loop failed", -EIO);
+	peal_logging_say(&server->logging, PEAL_LOG_INFO, "closed");
+	return PEAL_EXIT_ORDERLY;
+}
+
+int peal_serve(const struct peal_settings *settings)
+{
+	struct server server = {
+		.settings = settings,
+		.logging = {
+			.level = (enum peal_log_level)settings->log_level,
+			.json = settings->log_format == 1,
+		},
+	};
+	int code;
+
+	/* A client that resets its connection must not end the process, nor a log that is closed.
+	 */
+	signal(SIGPIPE, SIG_IGN);
+	code = run(&server);
+	peal_node_free(server.node);
+	peal_console_free(server.console);
+	peal_client_files_free(server.client_files);
+	if (server.sigterm)
+		event_free(server.sigterm);
+	if (server.sigint)
+		event_free(server.sigint);
+	if (server.drained)
+		event_free(server.drained);
+	if (server.base)
+		event_base_free(server.base);
+	libevent_global_shutdown();
+	return code;
+}
