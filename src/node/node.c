@@ -391,6 +391,7 @@ void peal_node_free(struct peal_node *node)
 	}
 	peal_decisions_deinit(&node->decisions);
 	peal_loop_free(node->loop);
+	peal_posts_destroy(node);
 	free(node->host);
 	free(node);
 }

@@ -58,8 +58,9 @@ struct peal_node {
 
 /* post.c */
 int peal_posts_init(struct peal_node *node) __attribute__((warn_unused_result));
-/* Runs what is still queued, then takes no more. */
+/* Runs what is still queued, then takes no more; peal_node_post() still answers. */
 void peal_posts_deinit(struct peal_node *node);
+void peal_posts_destroy(struct peal_node *node);
 /* Run every function that peal_node_after() still holds. */
 void peal_afters_run_all(struct peal_node *node);
 

@@ -69,10 +69,17 @@ void peal_posts_deinit(struct peal_node *node)
 		posts->closed = true;
 		pthread_mutex_unlock(&posts->mutex);
 		run_posted(node);
-		pthread_mutex_destroy(&posts->mutex);
 	}
 	if (posts->wake_event)
 		event_free(posts->wake_event);
+	posts->wake_event = NULL;
+}
+
+void peal_posts_destroy(struct peal_node *node)
+{
+	struct peal_posts *posts = &node->posts;
+	if (posts->mutex_made)
+		pthread_mutex_destroy(&posts->mutex);
 	if (posts->wake_fd >= 0)
 		close(posts->wake_fd);
 }
