@@ -41,6 +41,23 @@
 #define PEAL_LIMIT_HTTP_FOREIGN_UPGRADE_MS 1000
 /* Connections accepted in one turn, so that a storm does not starve the clients that are there. */
 #define PEAL_LIMIT_ACCEPTS_PER_TURN 64
+/* Pipelined requests of one connection handled in one go before the others get theirs. */
+#define PEAL_LIMIT_HTTP_REQUESTS_PER_TURN 16
+/* What is read of a body that nobody wants, so that the connection can be used again after an early
+ * answer.
+ */
+#define PEAL_LIMIT_HTTP_DISCARD_BYTES 65536
+/* After an answer that closes the connection, what still comes is thrown away within these bounds:
+ * closing with unread bytes would reset the connection and destroy the answer on its way.
+ */
+#define PEAL_LIMIT_HTTP_LINGER_MS 5000
+#define PEAL_LIMIT_HTTP_LINGER_BYTES (4u << 20)
+/* Without descriptors the listener looks again after this. */
+#define PEAL_LIMIT_HTTP_ACCEPT_RETRY_MS 100
+/* Chunk extensions and trailers of one body; both are thrown away. */
+#define PEAL_LIMIT_HTTP_CHUNK_OVERHEAD_BYTES 16384
+/* The header lines of one response. */
+#define PEAL_LIMIT_HTTP_RESPONSE_HEAD_BYTES 65536
 
 /* An orderly close of a polling session waits this long for the next GET. */
 #define PEAL_LIMIT_CLOSE_GRACE_MS 30000
