@@ -112,7 +112,7 @@ static void append(struct peal_buffer *lines, const char *name, const char *valu
 static const char *allowed_origin(const struct peal_cors_options *options,
 				  const struct peal_request *request)
 {
-	const char *origin = peal_request_header(request, "origin");
+	const char *origin = peal_http_find_header(request, "origin");
 	/* What has control characters is answered by Engine.IO, and never echoed. */
 	if (origin && !peal_http_value_valid(origin))
 		origin = NULL;
@@ -151,7 +151,7 @@ static void append_all(const struct peal_cors_options *options, const char *max_
 		if (!allowed_headers) {
 			vary_headers = true;
 			allowed_headers =
-				peal_request_header(request, "access-control-request-headers");
+				peal_http_find_header(request, "access-control-request-headers");
 		}
 		append(lines, "Access-Control-Allow-Headers", allowed_headers);
 		append(lines, "Access-Control-Max-Age", max_age);

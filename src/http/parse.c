@@ -63,6 +63,15 @@ bool peal_http_value_valid(const char *value)
 	return true;
 }
 
+const char *peal_http_find_header(const struct peal_request *request, const char *name)
+{
+	for (size_t i = 0; i < request->header_count; i++) {
+		if (strcasecmp(request->headers[i].name, name) == 0)
+			return request->headers[i].value;
+	}
+	return NULL;
+}
+
 bool peal_http_has_token(const char *list, const char *token)
 {
 	size_t wanted = strlen(token);

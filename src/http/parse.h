@@ -54,6 +54,8 @@ struct peal_http_head {
  */
 unsigned peal_http_head_parse(struct peal_http_head *head, char *bytes, size_t length);
 
+/* Value of the first header of that name, in any case; NULL if there is none. */
+const char *peal_http_find_header(const struct peal_request *request, const char *name);
 /* Is @token in the comma-separated @list, in any case? */
 bool peal_http_has_token(const char *list, const char *token);
 /* May these be sent? A name is a token; a value has no control characters but tabs. */

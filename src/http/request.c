@@ -4,19 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include "http/private.h"
-
-const char *peal_request_header(const struct peal_request *request, const char *name)
-{
-	for (size_t i = 0; i < request->header_count; i++) {
-		if (strcasecmp(request->headers[i].name, name) == 0)
-			return request->headers[i].value;
-	}
-	return NULL;
-}
 
 static char *copy_text(char **end, const char *text)
 {
@@ -105,7 +95,7 @@ struct peal_http_request *peal_http_request_new(struct peal_http_connection *con
 		.headers = headers,
 		.header_count = head.header_count,
 	};
-	request->info.xdomain = peal_request_header(&request->info, "origin") != NULL;
+	request->info.xdomain = peal_http_find_header(&request->info, "origin") != NULL;
 	request->connection = connection;
 	request->server = connection->server;
 	request->death.fn = on_death;
