@@ -4,10 +4,7 @@ FROM debian:12-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
 WORKDIR /usr/src/peal
 COPY . .
-RUN scripts/setup --no-tests \
-	&& DESTDIR=/out meson install -C build --no-rebuild \
-	&& mkdir -p /out/usr/local/share/peal \
-	&& cp -r client/node_modules/socket.io-client/dist /out/usr/local/share/peal/client
+RUN scripts/setup --no-tests && DESTDIR=/out meson install -C build --no-rebuild
 
 FROM debian:12-slim
 RUN apt-get update \
@@ -20,8 +17,7 @@ COPY --from=build /out/ /
 RUN ldconfig
 USER peal
 # Inside a container the listener has to be reachable from outside of it.
-ENV PEAL_HOST=0.0.0.0 \
-	PEAL_CLIENT_DIR=/usr/local/share/peal/client
+ENV PEAL_HOST=0.0.0.0
 EXPOSE 3000
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["peal"]
