@@ -15,8 +15,14 @@ struct peal_log {
 	void *userdata;
 };
 
-#define PEAL_FIELD_TEXT(k, v) ((struct peal_log_field){ .key = (k), .text = (v) ? (v) : "" })
+#define PEAL_FIELD_TEXT(k, v) ((struct peal_log_field){ .key = (k), .text = peal_log_text(v) })
 #define PEAL_FIELD_INT(k, v) ((struct peal_log_field){ .key = (k), .number = (int64_t)(v) })
+
+/* In a field NULL means a number, and text that is absent is empty. */
+static inline const char *peal_log_text(const char *text)
+{
+	return text ? text : "";
+}
 
 #define peal_log(log, level, ...) PEAL_LOG_(log, level, __VA_ARGS__, (struct peal_log_field){ 0 })
 #define PEAL_LOG_(log, level, message, ...) \

@@ -313,7 +313,7 @@ enum peal_json_type peal_json_type_at(const char *at, const char *end)
 const char *peal_json_skip_value(const char *from, const char *from_end, const char **ret_start)
 {
 	const unsigned char *at = (const unsigned char *)from,
-			    end = (const unsigned char *)from_end;
+			    *end = (const unsigned char *)from_end;
 	size_t depth = 0;
 	bool escaped;
 

@@ -30,9 +30,10 @@ struct peal_json_facts {
 	enum peal_json_type type; /* of the whole */
 	size_t items;		  /* of a top-level array */
 	size_t depth;		  /* of the deepest nesting; 0 for a scalar */
-	size_t placeholders;	  /* objects that JavaScript would take for an attachment: a member
-				     "_placeholder" that is exactly true; also those
-				     inside of another one, where JavaScript would not look */
+	/* Objects that JavaScript would take for an attachment: a member "_placeholder" that is
+	 * exactly true. Those inside of another one, or in a member that a later one of the same
+	 * name replaces, count as well, although JavaScript would not look there. */
+	size_t placeholders;
 	uint64_t placeholder_max; /* the largest num of them */
 	bool placeholder_invalid; /* one of them lacks a num that is an integer of 0 … 2^53−1 */
 };

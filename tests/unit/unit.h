@@ -1,0 +1,35 @@
+/*
+ * The frame of a unit test file: a list of tests becomes a program that speaks TAP.
+ *
+ *   START_TEST(an_empty_list_has_no_first_element) { … } END_TEST
+ *   UNIT_MAIN("list", an_empty_list_has_no_first_element, …)
+ */
+#ifndef PEAL_TESTS_UNIT_H
+#define PEAL_TESTS_UNIT_H
+
+#include <check.h>
+#include <stdlib.h>
+
+#define UNIT_MAIN(name, ...)                                                   \
+	int main(void)                                                         \
+	{                                                                      \
+		const TTest *const tests[] = { __VA_ARGS__ };                  \
+		return unit_main(name, tests, sizeof(tests) / sizeof(*tests)); \
+	}
+
+static inline int unit_main(const char *name, const TTest *const *tests, size_t count)
+{
+	Suite *suite = suite_create(name);
+	TCase *cases = tcase_create(name);
+	tcase_set_timeout(cases, 60);
+	for (size_t i = 0; i < count; i++)
+		tcase_add_test(cases, tests[i]);
+	suite_add_tcase(suite, cases);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+#endif
