@@ -1,0 +1,124 @@
+/*
+ * The local half of an emit: select sockets, encode once, fill outboxes.
+ *
+ * Who was seen already, and who is excepted, is a stamp on the socket, made new for each selection.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "protocol/text.h"
+#include "server/server_private.h"
+
+/* --- selecting ---------------------------------------------------------------------------------
+ */
+
+static bool names_fit(const struct peal_rooms *rooms)
+{
+	if (rooms->count && !rooms->names)
+		return false;
+	for (size_t i = 0; i < rooms->count; i++)
+		if (!rooms->names[i] || !peal_name_valid(rooms->names[i], strlen(rooms->names[i])))
+			return false;
+	return true;
+}
+
+int peal_selection_check(const struct peal_target *target)
+{
+	if (!target)
+		return 0;
+	if (target->rooms.given && !target->rooms.count)
+		return PEAL_EMIT_E_INVALID;
+	return names_fit(&target->rooms) && names_fit(&target->except) ? 0 : PEAL_EMIT_E_INVALID;
+}
+
+static void stamp_room(struct peal_namespace *ns, const char *name, uint64_t stamp)
+{
+	size_t length = strlen(name);
+	struct peal_room *room = peal_room_find(ns, name, length);
+	struct peal_socket *own = peal_room_own(ns, name, length);
+	for (uint32_t i = 0; room && i < room->count; i++)
+		room->members[i].socket->stamp = stamp;
+	if (own)
+		own->stamp = stamp;
+}
+
+static inline void select_one(struct peal_socket *socket, uint64_t stamp,
+			      void (*each)(struct peal_socket *, void *), void *context)
+{
+	if (socket->stamp == stamp || socket->state != PEAL_SOCKET_CONNECTED)
+		return;
+	socket->stamp = stamp;
+	each(socket, context);
+}
+
+void peal_select(struct peal_namespace *ns, const struct peal_selection *selection,
+		 void (*each)(struct peal_socket *socket, void *context), void *context)
+{
+	static const struct peal_target everyone;
+	const struct peal_target *target = selection->target ? selection->target : &everyone;
+	uint64_t stamp = ++ns->server->stamp;
+
+	for (size_t i = 0; i < target->except.count; i++)
+		stamp_room(ns, target->except.names[i], stamp);
+	if (selection->sender)
+		stamp_room(ns, selection->sender, stamp);
+	if (!target->rooms.count) {
+		for (uint32_t i = 0; i < ns->socket_count; i++)
+			select_one(ns->sockets[i], stamp, each, context);
+		return;
+	}
+	for (size_t i = 0; i < target->rooms.count; i++) {
+		size_t length = strlen(target->rooms.names[i]);
+		struct peal_socket *own = peal_room_own(ns, target->rooms.names[i], length);
+		struct peal_room *room = peal_room_find(ns, target->rooms.names[i], length);
+		if (own)
+			select_one(own, stamp, each, context);
+		for (uint32_t member = 0; room && member < room->count; member++)
+			select_one(room->members[member].socket, stamp, each, context);
+	}
+}
+
+/* --- delivering --------------------------------------------------------------------------------
+ */
+
+static void deliver(struct peal_socket *socket, void *context)
+{
+	struct peal_broadcast *broadcast = context;
+	struct peal_stats *stats = broadcast->ns->server->stats;
+	if (broadcast->error)
+		return;
+	/* Who is asked counts, even if a volatile packet does not reach it, as in the reference. */
+	if (broadcast->round) {
+		broadcast->error = peal_round_ask(broadcast->round, socket);
+		if (broadcast->error)
+			return;
+	}
+	if ((broadcast->flags & PEAL_VOLATILE) && !peal_session_writable(socket->session)) {
+		stats->volatile_dropped++;
+		return;
+	}
+	if (!broadcast->run) {
+		broadcast->error = peal_encode_event(
+			broadcast->ns,
+			broadcast->round ? peal_round_id(broadcast->round) : PEAL_PACKET_NO_ID,
+			broadcast->event, broadcast->event_length, broadcast->args,
+			broadcast->flags & PEAL_NO_COMPRESS, &broadcast->run);
+		if (broadcast->error)
+			return;
+	}
+	if (peal_session_queue(socket->session, broadcast->run) < 0)
+		return;
+	stats->deliveries++;
+	if (broadcast->outgoing)
+		peal_outgoing_add(broadcast->outgoing, socket);
+}
+
+int peal_broadcast_deliver(struct peal_broadcast *broadcast, const struct peal_selection *selection)
+{
+	broadcast->outgoing = peal_outgoing_new(broadcast->ns, broadcast->event, broadcast->args);
+	peal_select(broadcast->ns, selection, deliver, broadcast);
+	peal_outgoing_tell(broadcast->outgoing);
+	peal_frame_unref(broadcast->run);
+	broadcast->run = NULL;
+	return broadcast->error;
+}
