@@ -35,12 +35,11 @@ static void look_at_clock(struct peal_loop *loop)
 	/* The tick makes a turn at least every half second; who comes much later stood still. */
 	uint64_t gap_ms = (real_us - loop->real_us) / 1000;
 	if (gap_ms > PEAL_LIMIT_STANDSTILL_MS + TICK_MS) {
-		uint64_t stood_ms = gap_ms - TICK_MS;
-		loop->stood_still_ms += stood_ms;
+		loop->stood_still_ms += gap_ms;
 		loop->stats->standstills++;
-		loop->stats->standstill_ms += stood_ms;
+		loop->stats->standstill_ms += gap_ms;
 		peal_log(loop->log, PEAL_LOG_WARNING, "stood still, deadlines put off",
-			 PEAL_FIELD_INT("ms", stood_ms));
+			 PEAL_FIELD_INT("ms", gap_ms));
 	}
 	loop->real_us = real_us;
 }
