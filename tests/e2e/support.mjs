@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import http from "node:http";
 import net from "node:net";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -13,7 +14,7 @@ import { WebSocket } from "ws";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 export const target = process.env.TARGET ?? "peal";
 export const isPeal = target === "peal";
-export const testapp = process.env.PEAL_TESTAPP ?? `${root}${process.env.PEAL_BUILD ?? "build"}/tests/support/testapp`;
+export const testapp = process.env.PEAL_TESTAPP ?? resolve(root, process.env.PEAL_BUILD ?? "build", "tests/support/testapp");
 export const RS = "\x1e";
 // Far above what any test needs: it ends a hanging test, it never decides one.
 const patience = 30000;
@@ -388,4 +389,24 @@ export function unpack({ args, attachments = [] }) {
 		return value;
 	};
 	return args.map(walk);
+}
+
+// Emits a last event to each client and returns what each of them received before it: shows absence without waiting.
+let fences = 0;
+export async function received(server, clients, ns = "") {
+	const name = `fence-${++fences}`;
+	await server.control({ do: "emit", ns: ns || "/", event: name });
+	const fence = `42${ns}${ns && ","}["${name}"]`;
+	return Promise.all(clients.map(async (client) => {
+		if (client instanceof Polling) {
+			const packets = await client.packetsUntil((packet) => packet === fence);
+			return packets.filter((packet) => packet !== fence && packet !== "6");
+		}
+		const packets = [];
+		for (;;) {
+			const packet = await client.next();
+			if (packet === fence) return packets;
+			packets.push(packet);
+		}
+	}));
 }
