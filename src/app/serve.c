@@ -18,7 +18,7 @@
 #include "console.h"
 #include "demo.h"
 #include "health.h"
-#include "limits.h"
+#include "file_limit.h"
 #include "logging.h"
 #include "node_options.h"
 
@@ -237,7 +237,7 @@ static int run(struct server *server)
 	int r;
 
 	warn(server);
-	if (peal_limits_apply(&max_clients, &server->logging) < 0)
+	if (peal_file_limit_apply(&max_clients, &server->logging) < 0)
 		return PEAL_EXIT_FAILURE;
 	r = make_base(server);
 	if (r == 0)

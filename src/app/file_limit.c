@@ -2,15 +2,16 @@
  * The limit of open files, sized to the clients. Only the program does this: a library must not
  * change limits of the process it lives in.
  */
-#include "limits.h"
+#include "file_limit.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
 
-int peal_limits_apply(size_t *max_clients, struct peal_logging *logging)
+int peal_file_limit_apply(size_t *max_clients, struct peal_logging *logging)
 {
-	rlim_t wanted = (rlim_t)*max_clients * PEAL_LIMITS_PER_CLIENT + PEAL_LIMITS_SPARE;
+	rlim_t least = (rlim_t)*max_clients + PEAL_FILE_LIMIT_SPARE;
+	rlim_t wanted = least + *max_clients;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
@@ -20,14 +21,14 @@ int peal_limits_apply(size_t *max_clients, struct peal_logging *logging)
 				 PEAL_LOGGING_TEXT("error", strerror(error)));
 		return -error;
 	}
-	if (limit.rlim_max < wanted) {
-		if (limit.rlim_max < PEAL_LIMITS_SPARE + PEAL_LIMITS_PER_CLIENT) {
-			peal_logging_say(logging, PEAL_LOG_ERROR,
-					 "the hard limit of open files is too small for any client",
-					 PEAL_LOGGING_NUMBER("limit", limit.rlim_max));
-			return -EMFILE;
-		}
-		size_t lowered = (limit.rlim_max - PEAL_LIMITS_SPARE) / PEAL_LIMITS_PER_CLIENT;
+	if (limit.rlim_max <= PEAL_FILE_LIMIT_SPARE) {
+		peal_logging_say(logging, PEAL_LOG_ERROR,
+				 "the hard limit of open files is too small for any client",
+				 PEAL_LOGGING_NUMBER("limit", limit.rlim_max));
+		return -EMFILE;
+	}
+	if (limit.rlim_max < least) {
+		size_t lowered = limit.rlim_max - PEAL_FILE_LIMIT_SPARE;
 
 		peal_logging_say(logging, PEAL_LOG_WARNING,
 				 "max clients lowered to what the hard limit of open files allows",
@@ -35,14 +36,13 @@ int peal_limits_apply(size_t *max_clients, struct peal_logging *logging)
 				 PEAL_LOGGING_NUMBER("to", lowered),
 				 PEAL_LOGGING_NUMBER("limit", limit.rlim_max));
 		*max_clients = lowered;
-		wanted = limit.rlim_max;
 	}
-	limit.rlim_cur = wanted;
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
 		int error = errno;
 
 		peal_logging_say(logging, PEAL_LOG_ERROR, "cannot set the limit of open files",
-				 PEAL_LOGGING_NUMBER("limit", wanted),
+				 PEAL_LOGGING_NUMBER("limit", limit.rlim_cur),
 				 PEAL_LOGGING_TEXT("error", strerror(error)));
 		return -error;
 	}
