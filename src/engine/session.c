@@ -229,8 +229,7 @@ void peal_session_mark_dirty(struct peal_session *session)
 		peal_loop_want_flush(engine->context->loop, &engine->flusher);
 }
 
-/* The text form of a binary frame, made once for all who need it. NULL without memory. */
-static struct peal_frame *base64_of(struct peal_frame *frame)
+struct peal_frame *peal_session_base64_of(struct peal_frame *frame)
 {
 	if (!frame->base64) {
 		size_t length = 1 + PEAL_BASE64_LENGTH((size_t)frame->length);
@@ -255,7 +254,7 @@ int peal_session_queue(struct peal_session *session, struct peal_frame *run)
 	for (struct peal_frame *frame = run; frame; frame = frame->next) {
 		struct peal_frame *form = frame;
 		if (frame->binary && session->base64)
-			form = base64_of(frame);
+			form = peal_session_base64_of(frame);
 		if (!form || peal_outbox_push(&session->outbox, &engine->outbox_pool, form) < 0) {
 			peal_session_close_for(session, "transport error", "out of memory",
 					       PEAL_RELEASE_CUT);

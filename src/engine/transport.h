@@ -137,6 +137,9 @@ void peal_session_closed(struct peal_session *session);
 /* The transport has taken everything: closes a session that waits for that, and tells the
  * application. */
 void peal_session_drained(struct peal_session *session);
+/* The text form of a binary frame ("b" + base64), made once for all who need it, owned by the
+ * frame. NULL without memory. */
+struct peal_frame *peal_session_base64_of(struct peal_frame *frame);
 /* Flush at the end of this turn. */
 void peal_session_mark_dirty(struct peal_session *session);
 

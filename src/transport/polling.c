@@ -1,6 +1,7 @@
 /*
  * HTTP long-polling: one parked GET at most, one POST at a time.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,12 @@ static void polling_flush(struct peal_session *session)
 		size_t count = peal_outbox_peek(outbox, frames, left < 64 ? left : 64);
 		for (size_t i = 0; i < count; i++) {
 			struct peal_frame *frame = frames[i];
+			if (frame->binary)
+				frame = peal_session_base64_of(frame);
+			if (!frame) {
+				front->scratch.error = -ENOMEM;
+				break;
+			}
 			if (front->scratch.length)
 				peal_buffer_append_char(&front->scratch, '\x1e');
 			peal_buffer_append(&front->scratch, peal_frame_payload(frame),
