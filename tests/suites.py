@@ -38,6 +38,7 @@ SKIPPED = re.compile(r"#\s*skip", re.IGNORECASE)
 
 # How much of a failed suite's output is shown; the log has all of it.
 SHOWN_LINES = 60
+SHOWN_BELOW = 20
 
 
 class Result:
@@ -52,6 +53,20 @@ class Result:
     def fail(self, *lines):
         self.failed += 1
         self.failures += lines
+
+    def show(self, output):
+        """Adds the failed cases of a TAP text with what stands below each, or its end if there are none."""
+        lines = output.splitlines()
+        shown = []
+        below = 0
+        for line in lines:
+            match = TAP.match(line)
+            if match:
+                below = SHOWN_BELOW if match.group(1) == "not ok" else 0
+            if below:
+                below -= 1
+                shown.append(line)
+        self.failures += shown or lines[-SHOWN_LINES:]
 
     def count_tap(self, text, prefix=""):
         """Adds the TAP lines of @text. Returns whether there were any."""
@@ -112,13 +127,11 @@ def command_suite(command, log, environment=None, seconds=600):
     sums = [match for match in map(SUMMARY.match, output.splitlines()) if match]
     if sums:
         result.passed, result.failed = int(sums[-1].group(1)), int(sums[-1].group(2))
-        if result.failed:
-            result.failures += [line for line in output.splitlines() if line.lstrip().startswith("not ok")]
-            result.failures += ["--- end of the log:"] + tail(log)
     else:
         result.count_tap(output)
-        if result.failed:
-            result.failures += ["--- end of the log:"] + tail(log)
+    if result.failed:
+        result.failures = []
+        result.show(output)
     if status is None:
         result.fail(f"still running after {seconds} seconds", *tail(log))
     elif status != 0 and not result.failed:

@@ -80,6 +80,9 @@ int main(void)
 	if (rounds != 1)
 		return fail("the round of nobody did not end with success");
 	peal_node_stats(node, &stats);
+	printf("emits=%llu sessions=%llu frames=%llu rounds=%llu\n",
+	       (unsigned long long)stats.emits, (unsigned long long)stats.sessions,
+	       (unsigned long long)stats.frames, (unsigned long long)stats.rounds);
 	if (stats.emits != 2 || stats.sessions != 0 || stats.frames != 0 || stats.rounds != 0)
 		return fail("something is left, or was not counted");
 	peal_node_free(node);
