@@ -370,21 +370,23 @@ void peal_node_free(struct peal_node *node)
 	if (!node)
 		return;
 	node->freeing = true;
+	if (node->server)
+		peal_server_refuse_calls(node->server);
 	if (node->loop) {
 		/* Each step runs what the one before has left to be told and reaped. */
 		begin_close(node);
 		peal_loop_step(node->loop);
 		peal_timer_disarm(node->loop, &node->close_timer);
-		peal_afters_run_all(node);
 		peal_posts_deinit(node);
+		peal_afters_run_all(node);
 		peal_http_server_free(node->http);
 		node->http = NULL;
 		peal_loop_step(node->loop);
 		peal_websockets_free(node->websockets);
 		peal_loop_step(node->loop);
-		peal_server_free(node->server);
 		if (node->close_fn)
 			node->close_fn(node, node->close_userdata);
+		peal_server_free(node->server);
 		peal_loop_step(node->loop);
 		peal_loop_cancel(&node->decisions_task);
 		end_engines(node);

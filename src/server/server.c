@@ -308,6 +308,11 @@ void peal_server_shut_down(struct peal_server *server)
 	}
 }
 
+void peal_server_refuse_calls(struct peal_server *server)
+{
+	server->freeing = true;
+}
+
 void peal_server_free(struct peal_server *server)
 {
 	struct peal_list *link;
