@@ -281,7 +281,7 @@ function serveNamespaceOnce(name) {
 
 function serve(request, response) {
 	if (request.url !== "/control" || request.method !== "POST") {
-		response.writeHead(404).end();
+		response.writeHead(404, { "Content-Length": 0 }).end();
 		return;
 	}
 	const chunks = [];
@@ -302,7 +302,8 @@ function serve(request, response) {
 }
 
 function shutdown() {
-	io.close(() => process.exit(0));
+	for (const engine of engines.slice(1)) engine.close();
+	io.close(() => setTimeout(() => process.exit(0), 50));
 	setTimeout(() => process.exit(0), 2000);
 }
 
