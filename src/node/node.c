@@ -144,7 +144,7 @@ static int add_engine(struct peal_node *node, const struct peal_engine_options *
 
 static int make(struct peal_node *node, const struct peal_node_options *options)
 {
-	size_t connections;
+	size_t connections = 0;
 	int r = check_options(node, options);
 	if (r == 0)
 		r = size_up(node, options->max_clients, &connections);
