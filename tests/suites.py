@@ -7,6 +7,7 @@ A suite that fails without saying what, or in which nothing ran, counts as one f
 The last line is the sum. Needs nothing beyond Python's standard library.
 """
 
+import glob
 import json
 import os
 import re
@@ -34,6 +35,8 @@ SANITIZE_ENVIRONMENT = {
 
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
 TAP = re.compile(r"^\s*(ok|not ok)\b\s*(\d+)?\s*-?\s*(.*)$")
+# How Node.js' test runner ends its TAP. Its lines are not counted: it also prints one for each file and suite.
+NODE_SUMMARY = re.compile(r"^# (pass|fail|cancelled|skipped|todo) (\d+)$", re.MULTILINE)
 SKIPPED = re.compile(r"#\s*skip", re.IGNORECASE)
 
 # How much of a failed suite's output is shown; the log has all of it.
@@ -118,15 +121,20 @@ def tail(log):
 def command_suite(command, log, environment=None, seconds=600):
     """A program that prints its own sum, or TAP."""
     result = Result()
-    if not os.access(os.path.join(ROOT, command[0]), os.X_OK):
+    if "/" in command[0] and not os.access(os.path.join(ROOT, command[0]), os.X_OK):
         result.fail(f"{command[0]} does not exist")
         return result
     status = run(command, log, environment, seconds)
     with open(log, encoding="utf-8", errors="replace") as text:
         output = text.read()
     sums = [match for match in map(SUMMARY.match, output.splitlines()) if match]
+    node = dict(NODE_SUMMARY.findall(output))
     if sums:
         result.passed, result.failed = int(sums[-1].group(1)), int(sums[-1].group(2))
+    elif node:
+        result.passed = int(node["pass"])
+        result.failed = int(node["fail"]) + int(node["cancelled"])
+        result.skipped = int(node["skipped"]) + int(node["todo"])
     else:
         result.count_tap(output)
     if result.failed:
@@ -178,6 +186,12 @@ def count_meson_test(record, result):
     result.failures += output.splitlines()[-SHOWN_LINES:]
 
 
+def node_suite(folder, log, environment):
+    """The *.test.mjs files of a folder, by Node.js' test runner."""
+    files = sorted(glob.glob(os.path.join(folder, "*.test.mjs"), root_dir=ROOT))
+    return command_suite(["node", "--test", "--test-reporter=tap", *files], log, environment)
+
+
 def sanitized(log):
     """Builds the tree with AddressSanitizer and UndefinedBehaviorSanitizer. Returns a failed result, or None."""
     steps = [["ninja", "-C", SANITIZED]]
@@ -207,6 +221,10 @@ def install(log):
     return command_suite(["tests/install/run"], log)
 
 
+def program(log):
+    return node_suite("tests/app", log, {"PEAL_BUILD": "build"})
+
+
 def end_to_end(log):
     return command_suite(["tests/e2e/run"], log, {"PEAL_BUILD": "build"})
 
@@ -219,6 +237,10 @@ def sanitized_fuzz(log):
     return sanitized(log) or meson_suite(SANITIZED, "fuzz", log, SANITIZE_ENVIRONMENT)
 
 
+def sanitized_program(log):
+    return sanitized(log) or node_suite("tests/app", log, {"PEAL_BUILD": SANITIZED, **SANITIZE_ENVIRONMENT})
+
+
 def sanitized_end_to_end(log):
     environment = {"PEAL_BUILD": SANITIZED, "PEAL_E2E_PART": "main", **SANITIZE_ENVIRONMENT}
     return sanitized(log) or command_suite(["tests/e2e/run"], log, environment)
@@ -229,9 +251,11 @@ SUITES = {
     "unit": unit,
     "fuzz": fuzz,
     "install": install,
+    "app": program,
     "e2e": end_to_end,
     "asan-unit": sanitized_unit,
     "asan-fuzz": sanitized_fuzz,
+    "asan-app": sanitized_program,
     "asan-e2e": sanitized_end_to_end,
 }
 
