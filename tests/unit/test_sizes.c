@@ -1,0 +1,57 @@
+/* Prints what the objects of a client weigh, so that growth shows in review, and holds the budgets.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/frame.h"
+#include "engine/transport.h"
+#include "http/private.h"
+#include "server/server_private.h"
+#include "transport/websocket.h"
+
+/*
+ * Budgets in bytes. What libwebsockets takes for a connection is not here; the end-to-end test that
+ * measures resident memory per idle client has it all.
+ */
+static const struct size {
+	const char *name;
+	size_t bytes, budget;
+} sizes[] = {
+	{ "struct peal_frame, without its bytes", sizeof(struct peal_frame), 40 },
+	{ "struct peal_session, without its id", sizeof(struct peal_session), 256 },
+	{ "struct peal_outbox_chunk, only while data is queued", sizeof(struct peal_outbox_chunk),
+	  128 },
+	{ "struct peal_websocket", sizeof(struct peal_websocket), 104 },
+	{ "struct peal_client", sizeof(struct peal_client), 112 },
+	{ "struct peal_socket", sizeof(struct peal_socket), 208 },
+	{ "struct peal_membership", sizeof(struct peal_membership), 32 },
+	{ "struct peal_http_connection, also of a polling client",
+	  sizeof(struct peal_http_connection), 448 },
+};
+
+START_TEST(the_objects_of_a_client_stay_within_their_budgets)
+{
+	size_t total = 0;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		fprintf(stderr, "%5zu of %5zu  %s\n", sizes[i].bytes, sizes[i].budget,
+			sizes[i].name);
+		ck_assert_uint_le(sizes[i].bytes, sizes[i].budget);
+		total += sizes[i].bytes;
+	}
+	ck_assert_uint_gt(total, 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("sizes");
+	TCase *cases = tcase_create("sizes");
+	tcase_add_test(cases, the_objects_of_a_client_stay_within_their_budgets);
+	suite_add_tcase(suite, cases);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
