@@ -122,7 +122,7 @@ void peal_http_refuse(struct peal_http_connection *connection, unsigned status)
 static bool must_close(const struct peal_http_request *request)
 {
 	const struct peal_http_connection *connection = request->connection;
-	if (!request->keep_alive || connection->server->closing || connection->eof)
+	if (!request->keep_alive || connection->server->closing)
 		return true;
 	if (peal_http_body_ended(&connection->body))
 		return false;
