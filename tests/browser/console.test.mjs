@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { chromium } from "playwright-core";
-import { patience, serve } from "../app/program.mjs";
+import { ask, connected, patience, serve } from "../app/program.mjs";
 
 const executablePath = process.env.PEAL_CHROMIUM ?? "/usr/bin/chromium";
 const args = [
@@ -57,8 +57,8 @@ async function open(t, node, { name, context: options = {} }) {
 		},
 		// Messages from others, as "name: text".
 		async received() {
-			const lines = await page.locator("#log .in .what").allTextContents();
-			return lines.map((line) => line.split("\n")[0]);
+			return page.locator("#log .in .what").evaluateAll((lines) => lines.map((line) =>
+				`${line.querySelector("strong").textContent}: ${line.querySelector(".text").textContent}`));
 		},
 		async sees(text) {
 			await page.locator("#log .in").filter({ hasText: text }).first().waitFor();
@@ -91,7 +91,7 @@ test("one broadcasts, the other sees it", async (t) => {
 	await ada.broadcast("Everyone", "hello, world");
 	await grace.sees("hello, world");
 	await ada.sees("hello, world");
-	assert.deepEqual(await grace.received(), ["Adahello, world"]);
+	assert.deepEqual(await grace.received(), ["Ada: hello, world"]);
 	await grace.page.locator("#fact-transport", { hasText: "websocket" }).waitFor();
 });
 
@@ -108,20 +108,20 @@ test("everyone, everyone else, and a room", async (t) => {
 	await ada.broadcast("A room", "to blue, later", { room: "blue" });
 	await ada.broadcast("Everyone", "the end");
 	for (const person of [ada, grace, alan]) await person.sees("the end");
-	assert.deepEqual(await ada.received(), ["Adato everyone", "Adathe end"]);
-	assert.deepEqual(await grace.received(), ["Adato everyone", "Adato others", "Adato red", "Adathe end"]);
-	assert.deepEqual(await alan.received(), ["Adato everyone", "Adato others", "Adato blue", "Adathe end"]);
+	assert.deepEqual(await ada.received(), ["Ada: to everyone", "Ada: the end"]);
+	assert.deepEqual(await grace.received(), ["Ada: to everyone", "Ada: to others", "Ada: to red", "Ada: the end"]);
+	assert.deepEqual(await alan.received(), ["Ada: to everyone", "Ada: to others", "Ada: to blue", "Ada: the end"]);
 });
 
 test("acknowledgements show who answered", async (t) => {
 	const node = await serve(t, ["--demo"]);
 	const [ada] = await people(t, node, "Ada", "Grace", "Alan");
 	await ada.broadcast("Everyone", "who is there?", { timeout: 20000 });
-	assert.deepEqual(await ada.answers("3 of 3 answered."), { answered: ["Ada", "Alan", "Grace"], missing: ["nobody"] });
+	assert.deepEqual(await ada.answers("3 of 3 answered"), { answered: ["Ada", "Alan", "Grace"], missing: ["nobody"] });
 	await ada.broadcast("Everyone else", "and the others?", { timeout: 20000 });
-	assert.deepEqual(await ada.answers("2 of 2 answered."), { answered: ["Alan", "Grace"], missing: ["nobody"] });
+	assert.deepEqual(await ada.answers("2 of 2 answered"), { answered: ["Alan", "Grace"], missing: ["nobody"] });
 	await ada.broadcast("A room", "nobody", { room: "empty", timeout: 20000 });
-	assert.deepEqual(await ada.answers("Nobody was asked."), { answered: ["nobody"], missing: ["nobody"] });
+	assert.deepEqual(await ada.answers("Nobody was asked"), { answered: ["nobody"], missing: ["nobody"] });
 });
 
 test("acknowledgements show who did not answer in time", async (t) => {
@@ -129,11 +129,11 @@ test("acknowledgements show who did not answer in time", async (t) => {
 	const [ada, , alan] = await people(t, node, "Ada", "Grace", "Alan");
 	await alan.setAnswering(false);
 	await ada.broadcast("Everyone else", "who is there?", { timeout: 500 });
-	assert.deepEqual(await ada.answers("1 of 2 answered. operation has timed out."), { answered: ["Grace"], missing: ["Alan"] });
-	await alan.sees("not answered");
+	assert.deepEqual(await ada.answers("1 of 2 answered: operation has timed out"), { answered: ["Grace"], missing: ["Alan"] });
+	await alan.sees("you did not answer");
 	await alan.setAnswering(true);
 	await ada.broadcast("Everyone else", "again", { timeout: 20000 });
-	assert.deepEqual(await ada.answers("2 of 2 answered."), { answered: ["Alan", "Grace"], missing: ["nobody"] });
+	assert.deepEqual(await ada.answers("2 of 2 answered"), { answered: ["Alan", "Grace"], missing: ["nobody"] });
 });
 
 test("the name can be changed while connected", async (t) => {
@@ -144,7 +144,7 @@ test("the name can be changed while connected", async (t) => {
 	await ada.page.locator("#log li").filter({ hasText: "Countess" }).waitFor();
 	await ada.broadcast("Everyone else", "hi");
 	await grace.sees("hi");
-	assert.deepEqual(await grace.received(), ["Countesshi"]);
+	assert.deepEqual(await grace.received(), ["Countess: hi"]);
 });
 
 test("markup from others is shown as text", async (t) => {
@@ -155,9 +155,19 @@ test("markup from others is shown as text", async (t) => {
 	await grace.join("<b>room</b>");
 	await ada.broadcast("Everyone", markup, { timeout: 20000 });
 	await grace.sees(markup);
-	assert.deepEqual((await ada.answers("2 of 2 answered.")).answered, ["<i>Ada</i>", "Grace"]);
+	assert.deepEqual((await ada.answers("2 of 2 answered")).answered, ["<i>Ada</i>", "Grace"]);
 	assert.equal(await grace.page.locator("#log img, #log b, #rooms b").count(), 0);
 	assert.equal(await grace.page.evaluate(() => window.hacked), undefined);
+});
+
+test("events that no page sends are shown, whatever they hold", async (t) => {
+	const node = await serve(t, ["--demo"]);
+	const [grace] = await people(t, node, "Grace");
+	const other = await connected(t, node);
+	const orders = [{ args: [] }, { args: [null] }, { args: [{ text: 5 }] }, { event: "draw", args: [[1, "two"]] }, { args: [], timeout: 20000 }];
+	for (const order of orders) assert.equal((await ask(other, "broadcast", { to: "others", ...order })).ok, true);
+	await grace.sees('[[1,"two"]]');
+	assert.deepEqual(await grace.received(), ["message: ", "message: null", 'message: {"text":5}', 'draw: [[1,"two"]]', "message: "]);
 });
 
 test("the transports can be chosen", async (t) => {

@@ -32,7 +32,8 @@
     show("notice", Boolean(text));
   }
 
-  function log(kind, label, text, who) {
+  /* One line of the log: what happened, and where useful who did it and to whom it went. */
+  function log(kind, label, text, { who, route } = {}) {
     const list = byId("log");
     const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
     const now = new Date();
@@ -42,7 +43,8 @@
 
     time.dateTime = now.toISOString();
     if (who) what.append(element("strong", who));
-    what.append(text);
+    what.append(element("span", text, "text"));
+    if (route) what.append(element("span", route, "route"));
     item.append(time, element("span", label, "kind"), what);
     list.append(item);
     while (list.childElementCount > LOG_CEILING) list.firstElementChild.remove();
@@ -110,13 +112,21 @@
     log("bad", "error", `cannot connect: ${error.message}`);
   }
 
-  function onMessage(message, answer) {
-    const { name = "?", text = "", to, room } = message || {};
-    const where = to === "room" ? `room ${room}` : to === "others" ? "everyone else" : "everyone";
-    const wantsAnswer = typeof answer === "function";
-    const answers = wantsAnswer && byId("answer").checked;
+  function routeOf({ to, room }) {
+    return `to ${to === "room" ? `room ${room}` : to === "others" ? "everyone else" : "everyone"}`;
+  }
 
-    log("in", "message", `${text}\n→ ${where}${wantsAnswer ? (answers ? ", answered" : ", not answered") : ""}`, name);
+  function onMessage(...args) {
+    const answer = typeof args.at(-1) === "function" ? args.pop() : null;
+    const answers = answer && byId("answer").checked;
+    const result = answers ? ", you answered" : answer ? ", you did not answer" : "";
+    const [message] = args;
+
+    /* Others may send anything under this name. */
+    if (typeof message?.text === "string")
+      log("in", "message", message.text, { who: message.name, route: routeOf(message) + result });
+    else
+      log("in", "event", JSON.stringify(message) ?? "", { who: "message" });
     if (answers) answer({ id: socket.id, name: byId("name").value.trim() });
   }
 
@@ -141,7 +151,7 @@
     });
     socket.onAny((event, ...args) => {
       if (event !== "message" && event !== "welcome")
-        log("in", "event", JSON.stringify(args), event);
+        log("in", "event", JSON.stringify(args), { who: event });
     });
   }
 
@@ -208,8 +218,8 @@
   function showAnswers(answer) {
     const { expected, answered } = answer.clients;
     const summary =
-      (expected === 0 ? "Nobody was asked." : `${answered} of ${expected} answered.`) +
-      (answer.error ? ` ${answer.error}.` : "");
+      (expected === 0 ? "Nobody was asked" : `${answered} of ${expected} answered`) +
+      (answer.error ? `: ${answer.error}` : "");
     const silent = answer.missingServers.map((name) => `server ${name}`);
 
     byId("answers-summary").textContent = summary;
@@ -238,7 +248,7 @@
       else if (!isOk(answer, "broadcast") && order.timeout)
         byId("answers-summary").textContent = "The broadcast was refused.";
     });
-    log("note", "sent", order.text);
+    log("note", "sent", order.text, { route: routeOf(order) });
     byId("text").value = "";
     byId("text").focus();
   }
