@@ -1,6 +1,7 @@
 /* The bytes of heads and bodies, without a connection: any split gives the same result. */
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/limits.h"
