@@ -275,6 +275,11 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 		tell_ended(websocket, PEAL_WEBSOCKET_CLOSED, NULL);
 		return 0;
 	case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
+		/* A code is set when libwebsockets itself found a frame that breaks the protocol.
+		 */
+		if (lws_get_close_length(wsi) > 0)
+			tell_ended(websocket, PEAL_WEBSOCKET_VIOLATION, "invalid frame");
+		/* fall through */
 	case LWS_CALLBACK_CLOSED:
 		tell_ended(websocket, PEAL_WEBSOCKET_CLOSED, NULL);
 		websocket->cut = true;

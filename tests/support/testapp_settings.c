@@ -135,7 +135,8 @@ static void add_headers(const struct peal_request *request, bool initial,
 	(void)userdata;
 	if (initial)
 		peal_response_headers_add(headers, "x-initial", "1");
-	peal_response_headers_add(headers, "x-every", "1");
+	else
+		peal_response_headers_add(headers, "x-every", "1");
 }
 
 static void connection_error(const struct peal_request *request, int code, const char *message,
