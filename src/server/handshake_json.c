@@ -25,31 +25,7 @@ static void append_bool(struct peal_buffer *out, const char *key, bool value)
 	peal_buffer_append_text(out, value ? "true" : "false");
 }
 
-/* Bytes that are not UTF-8 each become U+FFFD, as URLSearchParams shows them. */
-static void append_lossy(struct peal_buffer *out, const char *text, size_t length)
-{
-	struct peal_buffer clean = PEAL_BUFFER(3 * length + 1);
-	if (peal_utf8_valid(text, length)) {
-		peal_json_append_string(out, text, length);
-		return;
-	}
-	for (size_t at = 0; at < length;) {
-		size_t size = 1;
-		while (size <= 4 && at + size <= length && !peal_utf8_valid(text + at, size))
-			size++;
-		if (size > 4 || at + size > length) {
-			peal_buffer_append(&clean, "\xef\xbf\xbd", 3);
-			at++;
-		} else {
-			peal_buffer_append(&clean, text + at, size);
-			at += size;
-		}
-	}
-	peal_json_append_string(out, clean.bytes ? clean.bytes : "", clean.length);
-	peal_buffer_deinit(&clean);
-}
-
-/* Header values are Latin-1 where they are not ASCII. */
+/* What HTTP carries is Latin-1 where it is not ASCII, to Node.js as well. */
 static void append_latin1(struct peal_buffer *text, const char *value)
 {
 	for (; *value; value++) {
@@ -61,6 +37,20 @@ static void append_latin1(struct peal_buffer *text, const char *value)
 			peal_buffer_append_char(text, (char)(0x80 | (c & 0x3f)));
 		}
 	}
+}
+
+static void append_quoted(struct peal_buffer *out, const struct peal_buffer *text)
+{
+	peal_json_append_string(out, text->bytes ? text->bytes : "", text->length);
+}
+
+static void append_text(struct peal_buffer *out, const char *key, const char *value)
+{
+	struct peal_buffer text = PEAL_BUFFER(2 * PEAL_LIMIT_HTTP_HEAD_BYTES);
+	append_key(out, false, key);
+	append_latin1(&text, value);
+	append_quoted(out, &text);
+	peal_buffer_deinit(&text);
 }
 
 static bool seen_before(const struct peal_request *request, size_t index)
@@ -89,7 +79,7 @@ static void append_headers(struct peal_buffer *out, const struct peal_request *r
 		for (const char *at = name; *at; at++)
 			peal_buffer_append_char(&text, *at >= 'A' && *at <= 'Z' ? (char)(*at | 0x20)
 										: *at);
-		append_lossy(out, text.bytes ? text.bytes : "", text.length);
+		append_quoted(out, &text);
 		peal_buffer_append_char(out, ':');
 		peal_buffer_clear(&text);
 		for (size_t other = i; other < request->header_count; other++) {
@@ -99,7 +89,7 @@ static void append_headers(struct peal_buffer *out, const struct peal_request *r
 				peal_buffer_append_text(&text, cookie ? "; " : ", ");
 			append_latin1(&text, request->headers[other].value);
 		}
-		peal_json_append_string(out, text.bytes ? text.bytes : "", text.length);
+		append_quoted(out, &text);
 	}
 	peal_buffer_append_char(out, '}');
 	peal_buffer_deinit(&text);
@@ -109,13 +99,13 @@ static void append_headers(struct peal_buffer *out, const struct peal_request *r
 static void append_decoded(struct peal_buffer *out, const char *raw, size_t length)
 {
 	struct peal_buffer query = PEAL_BUFFER(length + 3);
-	struct peal_buffer value = PEAL_BUFFER(length + 1);
+	struct peal_buffer value = PEAL_BUFFER(3 * length + 1); /* a bad byte becomes U+FFFD */
 	peal_buffer_append_text(&query, "v=");
 	peal_buffer_append(&query, raw, length);
 	if (peal_buffer_error(&query) ||
 	    peal_query_find(query.bytes, query.length, "v", &value) < 0)
 		peal_buffer_clear(&value);
-	append_lossy(out, value.bytes ? value.bytes : "", value.length);
+	append_quoted(out, &value);
 	peal_buffer_deinit(&query);
 	peal_buffer_deinit(&value);
 }
@@ -161,14 +151,12 @@ void peal_handshake_append(struct peal_buffer *out, const struct peal_socket *so
 	append_headers(out, request);
 	append_key(out, false, "time");
 	peal_json_append_string(out, date, strlen(date));
-	append_key(out, false, "address");
-	append_lossy(out, request->address, strlen(request->address));
+	append_text(out, "address", request->address);
 	append_bool(out, "xdomain", request->xdomain);
 	append_bool(out, "secure", request->secure);
 	append_key(out, false, "issued");
 	peal_buffer_append_format(out, "%" PRIu64, request->issued_ms);
-	append_key(out, false, "url");
-	append_lossy(out, request->url, strlen(request->url));
+	append_text(out, "url", request->url);
 	append_key(out, false, "query");
 	append_query(out, request->query);
 	append_key(out, false, "auth");
