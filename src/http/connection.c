@@ -255,8 +255,7 @@ static void on_readable(struct peal_http_connection *connection)
 	/* What came before the end of the stream is still to be worked on. */
 	bool gone = connection->broken || (connection->eof && !is_ready(connection) &&
 					   connection->state != PEAL_HTTP_ANSWERED);
-	if (gone || (connection->eof && connection->state == PEAL_HTTP_ASKED) ||
-	    (too_much && waits)) {
+	if (gone || (too_much && waits)) {
 		peal_http_connection_abort(connection, PEAL_HTTP_ABORT_CLOSED);
 		return;
 	}
