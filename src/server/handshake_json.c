@@ -76,9 +76,10 @@ static void append_headers(struct peal_buffer *out, const struct peal_request *r
 			peal_buffer_append_char(out, ',');
 		first = false;
 		peal_buffer_clear(&text);
-		for (const char *at = name; *at; at++)
-			peal_buffer_append_char(&text, *at >= 'A' && *at <= 'Z' ? (char)(*at | 0x20)
-										: *at);
+		append_latin1(&text, name);
+		for (size_t at = 0; at < text.length; at++)
+			if (text.bytes[at] >= 'A' && text.bytes[at] <= 'Z')
+				text.bytes[at] |= 0x20;
 		append_quoted(out, &text);
 		peal_buffer_append_char(out, ':');
 		peal_buffer_clear(&text);

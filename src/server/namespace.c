@@ -128,6 +128,9 @@ void peal_namespace_settle(struct peal_namespace *ns)
 void peal_namespace_orphan(struct peal_namespace *ns)
 {
 	bool own = ns->registered || ns->is_parent;
+	struct peal_list *child;
+	while ((child = peal_list_take(&ns->children)))
+		peal_container(child, struct peal_namespace, sibling)->parent = NULL;
 	take_from_registry(ns);
 	peal_list_unlink(&ns->link);
 	peal_list_unlink(&ns->sibling);
