@@ -116,17 +116,22 @@ static bool collect(int fd, struct peal_buffer *answers)
 	return got < 0;
 }
 
-static void cut_out(struct peal_buffer *answers, const char *start, const char *end)
+/* What depends on the clock, and on when a body came. */
+static void level(struct peal_buffer *answers)
 {
-	char *from;
-	while (answers->length &&
-	       (from = memmem(answers->bytes, answers->length, start, strlen(start)))) {
-		size_t rest = answers->length - (size_t)(from - answers->bytes);
-		char *to = memmem(from, rest, end, strlen(end));
-		FUZZ_CHECK(to);
-		to += strlen(end);
-		memmove(from, to, rest - (size_t)(to - from));
-		answers->length -= (size_t)(to - from);
+	static const char date[] = "\r\nDate: ", go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	size_t date_length = sizeof(date) - 1, go_on_length = sizeof(go_on) - 1;
+	for (size_t at = 0; at < answers->length; at++) {
+		char *here = answers->bytes + at;
+		size_t rest = answers->length - at;
+		if (rest >= date_length && memcmp(here, date, date_length) == 0) {
+			rest -= date_length;
+			memset(here + date_length, 'x', rest < 29 ? rest : 29);
+		} else if (rest >= go_on_length && memcmp(here, go_on, go_on_length) == 0) {
+			memmove(here, here + go_on_length, rest - go_on_length);
+			answers->length -= go_on_length;
+			at--;
+		}
 	}
 }
 
@@ -162,9 +167,7 @@ static void run(const uint8_t *data, size_t size, size_t piece, struct peal_buff
 	FUZZ_CHECK(!parked);
 	FUZZ_CHECK(requests == ends);
 	FUZZ_CHECK(peal_buffer_error(answers) == 0);
-	/* These depend on the clock, and on when the body came. */
-	cut_out(answers, "Date: ", "\r\n");
-	cut_out(answers, "HTTP/1.1 100 Continue\r\n", "\r\n");
+	level(answers);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
