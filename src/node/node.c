@@ -291,6 +291,8 @@ void peal_node_stats(const struct peal_node *node, struct peal_stats *ret_stats)
 
 /* How often an orderly close looks whether all is gone. */
 #define CLOSE_LOOK_MS 5
+/* What was cut goes in the turns that follow, which is waited for, but not without end. */
+#define CLOSE_CUT_MS 1000
 
 static void begin_close(struct peal_node *node)
 {
@@ -317,10 +319,14 @@ static void look_at_close(struct peal_timer *timer)
 	bool late = peal_loop_real_ms(node->loop) >= node->close_due_ms;
 	if (!all_gone(node) && !late && peal_timer_arm(node->loop, timer, CLOSE_LOOK_MS) == 0)
 		return;
-	if (late) {
+	if (late && !node->cut) {
+		node->cut = true;
 		peal_websockets_cut_all(node->websockets);
 		peal_http_server_free(node->http);
 		node->http = NULL;
+		node->close_due_ms += CLOSE_CUT_MS;
+		if (!all_gone(node) && peal_timer_arm(node->loop, timer, CLOSE_LOOK_MS) == 0)
+			return;
 	}
 	node->closed = true;
 	peal_node_fn *fn = node->close_fn;

@@ -49,7 +49,7 @@ struct peal_node {
 	char *host;
 	uint16_t port;
 	char name[PEAL_LIMIT_NODE_NAME_BYTES + 16];
-	bool named, listening, closing, closed, freeing;
+	bool named, listening, closing, cut, closed, freeing;
 	struct peal_timer close_timer;
 	uint64_t close_due_ms;
 	peal_node_fn *close_fn;
