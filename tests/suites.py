@@ -43,6 +43,9 @@ SKIPPED = re.compile(r"#\s*skip", re.IGNORECASE)
 SHOWN_LINES = 60
 SHOWN_BELOW = 20
 
+# Seconds that a suite may take. It ends one that hangs and decides nothing else.
+LONGEST = 300
+
 
 class Result:
     """What one suite came to."""
@@ -88,7 +91,7 @@ class Result:
         return seen
 
 
-def run(command, log, environment=None, seconds=600):
+def run(command, log, environment=None, seconds=LONGEST):
     """Runs @command with its output in @log. Returns its exit status; None when it took too long."""
     with open(log, "ab") as output:
         process = subprocess.Popen(
@@ -118,7 +121,7 @@ def tail(log):
         return text.read().splitlines()[-SHOWN_LINES:]
 
 
-def command_suite(command, log, environment=None, seconds=600):
+def command_suite(command, log, environment=None, seconds=LONGEST):
     """A program that prints its own sum, or TAP."""
     result = Result()
     if "/" in command[0] and not os.access(os.path.join(ROOT, command[0]), os.X_OK):
@@ -147,7 +150,7 @@ def command_suite(command, log, environment=None, seconds=600):
     return result
 
 
-def meson_suite(build, suite, log, environment=None, seconds=600):
+def meson_suite(build, suite, log, environment=None, seconds=LONGEST):
     """A suite of `meson test`; counts the cases inside its programs."""
     result = Result()
     base = "testlog-" + suite
@@ -198,7 +201,7 @@ def sanitized(log):
     if not os.path.exists(os.path.join(ROOT, SANITIZED, "build.ninja")):
         steps.insert(0, ["meson", "setup", SANITIZED] + SANITIZE_OPTIONS)
     for step in steps:
-        if run(step, log, seconds=900) != 0:
+        if run(step, log, seconds=2 * LONGEST) != 0:
             result = Result()
             result.fail(" ".join(step[:3]) + " failed", *tail(log))
             return result
