@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compiles every source as the build does, with another compiler if asked to, and takes every warning for an error.
 
-    warnings.py COMPILER
+    compile_sources.py COMPILER
 
 Reads build/compile_commands.json, so that flags and generated headers are those of the build. Writes nothing.
 """
