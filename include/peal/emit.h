@@ -144,7 +144,9 @@ PEAL_API int peal_emit_args(struct peal_namespace *ns, const struct peal_target 
  * or at the deadline with what there is. A client that leaves meanwhile does not answer (as in the
  * reference). @fn runs from the loop, never from inside this call, and only if the call returned 0.
  *
- * Return: as peal_emit().
+ * Return: as peal_emit(); PEAL_EMIT_E_TIMEOUT_MISSING; PEAL_EMIT_E_INVALID for a dynamic parent,
+ * whose children each count their own acknowledgements; PEAL_EMIT_E_TOO_LARGE when 65 536 rounds of
+ * the namespace are under way.
  */
 #define peal_emit_ack(ns, target, timeout_ms, fn, userdata, event, ...) \
 	peal_emit_ack_values(ns, target, timeout_ms, fn, userdata, event, PEAL_VALUES(__VA_ARGS__))
@@ -158,8 +160,9 @@ PEAL_API int peal_emit_ack_args(struct peal_namespace *ns, const struct peal_tar
 /**
  * peal_socket_broadcast() - send an event to everyone the target selects, except the socket itself
  *
- * `socket.broadcast.emit()`, and with rooms `socket.to("a").emit()`. On a socket that is gone it
- * does nothing and returns PEAL_EMIT_E_GONE.
+ * `socket.broadcast.emit()`, and with rooms `socket.to("a").emit()`. It may be called until the
+ * last disconnect callback has returned; on a socket that is gone it does nothing and returns
+ * PEAL_EMIT_E_GONE.
  */
 #define peal_socket_broadcast(socket, target, event, ...) \
 	peal_socket_broadcast_values(socket, target, event, PEAL_VALUES(__VA_ARGS__))
@@ -196,6 +199,9 @@ PEAL_API int peal_socket_emit_args(struct peal_socket *socket, unsigned flags, c
 /**
  * peal_socket_emit_ack() - send an event to this socket's client and wait for its acknowledgement
  * @timeout_ms: when to give up; 0 waits as long as the socket is connected
+ *
+ * Return: as peal_emit(); PEAL_EMIT_E_GONE; PEAL_EMIT_E_TOO_LARGE when 65 536 of this socket are
+ * open.
  */
 #define peal_socket_emit_ack(socket, flags, timeout_ms, fn, userdata, event, ...)   \
 	peal_socket_emit_ack_values(socket, flags, timeout_ms, fn, userdata, event, \

@@ -2,7 +2,9 @@
  * Namespaces: fixed and dynamic ones, middlewares, handlers, rooms, bulk operations.
  *
  * Handlers are set on a namespace and hold for each of its sockets, present and future; those of a
- * dynamic parent hold for its children. All of them run from the node's loop.
+ * dynamic parent hold for its children, whenever they were added, and run before the child's own.
+ * All of them run from the node's loop. Handlers may add and remove handlers: a removed one does
+ * not run any more, a new one not for the event at hand.
  */
 #ifndef PEAL_NAMESPACE_H
 #define PEAL_NAMESPACE_H
@@ -26,7 +28,8 @@ PEAL_API struct peal_namespace *peal_io(struct peal_node *node);
  * handlers.
  *
  * Return: NULL for an invalid name (too long, or with a comma or control character) or without
- * memory. Valid as long as the node.
+ * memory. Valid as long as the node: a child that was named here is never cleaned up. One that a
+ * callback got to know is valid as long as it has sockets, with cleanup_empty_child_namespaces.
  */
 PEAL_API struct peal_namespace *peal_of(struct peal_node *node, const char *name);
 
@@ -73,9 +76,9 @@ PEAL_API void peal_next_accept(struct peal_next *next);
 /**
  * peal_next_refuse() - stop here
  * @message: reaches the client: connect error message, or the message of the 403; NULL for the
- * default
- * @data:    one JSON value that a connect error carries in its `data` member; NULL for none;
- * ignored by allowRequest
+ * default, "Forbidden"
+ * @data:    one JSON value that a connect error carries in its `data` member; NULL for none; left
+ * out when it is not valid; ignored by allowRequest and by rules of dynamic namespaces
  */
 PEAL_API void peal_next_refuse(struct peal_next *next, const char *message, const char *data);
 
@@ -124,7 +127,7 @@ PEAL_API PEAL_MUST_CHECK int peal_on_disconnect(struct peal_namespace *ns, peal_
 						void *userdata);
 
 /** peal_on() - an event of that name came from a client; several handlers for a name run in the
- * order of their making
+ * order of their making. Return: 0; -ENOMEM; PEAL_EMIT_E_RESERVED; PEAL_EMIT_E_INVALID.
  */
 PEAL_API PEAL_MUST_CHECK int peal_on(struct peal_namespace *ns, const char *event,
 				     peal_event_fn *fn, void *userdata);
@@ -164,7 +167,8 @@ PEAL_API PEAL_MUST_CHECK int peal_on_room(struct peal_namespace *ns, peal_room_f
 					  void *userdata);
 
 /** peal_sockets_join() - make all selected sockets join rooms; local ones have joined when the call
- * returns. Return: as peal_emit(). */
+ * returns. On a dynamic parent these three reach all children. An empty list of rooms to join or
+ * leave is nothing to do. Return: as peal_emit(); PEAL_EMIT_E_TOO_LARGE when one is in too many. */
 PEAL_API int peal_sockets_join(struct peal_namespace *ns, const struct peal_target *target,
 			       struct peal_rooms rooms);
 /** peal_sockets_leave() - make all selected sockets leave rooms */
@@ -188,8 +192,8 @@ struct peal_socket_info {
 typedef void peal_sockets_fn(enum peal_ack_error error, const struct peal_socket_info *sockets,
 			     size_t count, void *userdata);
 
-/** peal_sockets_fetch() - list all selected sockets; @fn runs once, from the loop. @timeout_ms 0 is
- * 5000. Return: as peal_emit(). */
+/** peal_sockets_fetch() - list all selected sockets as they are now; @fn runs once, from the loop.
+ * @timeout_ms 0 is 5000. Return: as peal_emit(); PEAL_EMIT_E_INVALID for a dynamic parent. */
 PEAL_API int peal_sockets_fetch(struct peal_namespace *ns, const struct peal_target *target,
 				unsigned timeout_ms, peal_sockets_fn *fn, void *userdata);
 

@@ -11,7 +11,8 @@
 #include <peal/engine.h>
 #include <peal/namespace.h>
 
-/* An event as handlers see it; lives until the handler returns. */
+/* An event as handlers see it; lives until the handler returns. The functions below take the very
+ * one that a handler got, never a copy. */
 struct peal_event {
 	const char *name; /* NUL-terminated, never holds U+0000; for a number as name (legal in
 			     Socket.IO) its text */
@@ -36,7 +37,8 @@ PEAL_API int peal_reply_args(const struct peal_event *event, const struct peal_a
  * @ret_responder: receives a one-shot token, safe after the socket died: give it to peal_respond()
  * or peal_responder_free()
  *
- * Return: 0; PEAL_EMIT_E_INVALID when no acknowledgement is due; -ENOMEM.
+ * Return: 0; PEAL_EMIT_E_INVALID when no acknowledgement is due; -ENOMEM, also when 65 536 of this
+ * socket are open.
  */
 PEAL_API PEAL_MUST_CHECK int peal_event_responder(const struct peal_event *event,
 						  struct peal_responder **ret_responder);
@@ -99,7 +101,10 @@ PEAL_API size_t peal_socket_rooms(const struct peal_socket *socket, const char *
  * peal_socket_disconnect() - `socket.disconnect(close)`
  * @close: false leaves the namespace only; true closes the connection, with all its namespaces
  *
- * Packets queued before are delivered first. The disconnect callbacks run from the loop.
+ * Packets queued before are delivered first. The disconnect callbacks run from the loop. A socket
+ * that is not connected yet is refused by its middleware instead.
+ *
+ * Return: 0; PEAL_EMIT_E_GONE when it is not connected.
  */
 PEAL_API int peal_socket_disconnect(struct peal_socket *socket, bool close);
 

@@ -313,6 +313,11 @@ void peal_server_refuse_calls(struct peal_server *server)
 	server->freeing = true;
 }
 
+void peal_server_refuse_calls(struct peal_server *server)
+{
+	server->freeing = true;
+}
+
 void peal_server_free(struct peal_server *server)
 {
 	struct peal_list *link;

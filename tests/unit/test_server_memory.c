@@ -1,0 +1,287 @@
+/*
+ * The server and memory: what it allocates for a delivery, and that it survives when there is none,
+ * at each place in turn. The linker puts the functions below in front of the allocator.
+ */
+#include "tests/support/server_world.h"
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "server/server_private.h"
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *pointer, size_t size);
+char *__real_strdup(const char *text);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *pointer, size_t size);
+char *__wrap_strdup(const char *text);
+
+static size_t allocations;
+static size_t failing; /* the how-manieth from now fails; 0: none */
+static bool failed;
+
+static bool fails(void)
+{
+	allocations++;
+	if (!failing || --failing)
+		return false;
+	failed = true;
+	return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *pointer, size_t size)
+{
+	return fails() ? NULL : __real_realloc(pointer, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return fails() ? NULL : __real_strdup(text);
+}
+
+static struct peal_namespace *io, *parent;
+static struct peal_session *sessions[4];
+static struct peal_socket *neighbour;
+static struct peal_session *neighbour_session;
+
+static void count_acks(const struct peal_acks *acks, void *userdata)
+{
+	(void)acks;
+	++*(size_t *)userdata;
+}
+
+static void count_ack(enum peal_ack_error error, const struct peal_args *args, void *userdata)
+{
+	(void)error;
+	(void)args;
+	++*(size_t *)userdata;
+}
+
+static void count_sockets(enum peal_ack_error error, const struct peal_socket_info *sockets,
+			  size_t count, void *userdata)
+{
+	(void)error;
+	(void)sockets;
+	(void)count;
+	++*(size_t *)userdata;
+}
+
+static void accept_all(struct peal_socket *socket, struct peal_next *next, void *userdata)
+{
+	(void)userdata;
+	(void)!peal_socket_join(socket, "early");
+	if (peal_args_count(peal_socket_auth(socket)) == 1)
+		peal_next_accept(next);
+}
+
+static void accept_name(const char *name, const struct peal_args *auth, struct peal_next *next,
+			void *userdata)
+{
+	(void)auth;
+	(void)userdata;
+	if (strstr(name, "no"))
+		peal_next_refuse(next, "no", "{}");
+	else
+		peal_next_accept(next);
+}
+
+static void on_event(struct peal_socket *socket, const struct peal_event *event, void *userdata)
+{
+	struct peal_responder *responder;
+	(void)userdata;
+	(void)peal_socket_broadcast_args(socket, PEAL_ALL, event->name, event->args);
+	if (event->wants_ack && peal_event_responder(event, &responder) == 0)
+		(void)peal_respond(responder, "x", PEAL_BYTES("\x01", 1));
+}
+
+static void ignore_event(struct peal_socket *socket, const struct peal_event *event, void *userdata)
+{
+	(void)socket;
+	(void)event;
+	(void)userdata;
+}
+
+static void ignore_room(struct peal_namespace *ns, enum peal_room_change change, const char *room,
+			const char *id, void *userdata)
+{
+	(void)ns;
+	(void)change;
+	(void)room;
+	(void)id;
+	(void)userdata;
+}
+
+/* Something of everything. Return: how many one-shot callbacks are due. */
+static size_t live(size_t *called)
+{
+	size_t due = 0;
+	fake_session_say(sessions[0], "40{\"token\":1}");
+	fake_session_say(sessions[1], "40/dynamic,{\"token\":1}");
+	fake_session_say(sessions[2], "40/no,");
+	fake_session_say(sessions[3], "40");
+	settle();
+	fake_session_say(sessions[0], "42[\"e\",1,{}]");
+	fake_session_say(sessions[0], "427[\"e\",1,{}]");
+	fake_session_say(sessions[1], "451-/dynamic,1[\"e\",{\"_placeholder\":true,\"num\":0}]");
+	fake_session_say_bytes(sessions[1], "abc", 3);
+	for (uint32_t i = 0; i < io->socket_count; i++)
+		(void)peal_socket_join(io->sockets[i], i % 2 ? "odd" : "even");
+	due += peal_emit_ack(io, PEAL_ALL, 50, count_acks, called, "x", PEAL_BYTES("1", 1)) == 0;
+	due += peal_socket_emit_ack(neighbour, 0, 50, count_ack, called, "x", 1.5) == 0;
+	due += peal_socket_emit_ack(neighbour, 0, 0, count_ack, called, "x", "y") == 0;
+	fake_session_say(sessions[0], "430[{\"a\":1}]");
+	fake_session_say(neighbour_session,
+			 "461-0[{\"_placeholder\":true,\"num\":0}]");
+	fake_session_say_bytes(neighbour_session, "1", 1);
+	fake_session_say(neighbour_session, "431[2]");
+	(void)peal_emit(parent, PEAL_ALL, "to children");
+	(void)peal_sockets_join(io, PEAL_ALL, PEAL_ROOMS("a", "b"));
+	due += peal_sockets_fetch(io, PEAL_ALL, 0, count_sockets, called) == 0;
+	(void)peal_sockets_leave(io, PEAL_TO(.rooms = PEAL_ROOMS("a")), PEAL_ROOMS("b"));
+	(void)peal_socket_set_data(neighbour, "{\"a\":1}");
+	settle();
+	(void)peal_sockets_disconnect(io, PEAL_TO(.rooms = PEAL_ROOMS("odd")), true);
+	fake_session_close(sessions[0], "transport close", NULL);
+	wait_ms(60);
+	return due;
+}
+
+static void prepare(void)
+{
+	begin();
+	io = peal_io(world.node);
+	parent = peal_of_function(world.node, accept_name, NULL);
+	for (size_t i = 0; i < 4; i++)
+		sessions[i] = open_session();
+	neighbour = peal_socket_ref(new_socket());
+	neighbour_session = peal_socket_session(neighbour);
+	ck_assert_int_eq(peal_use(io, accept_all, NULL), 0);
+	ck_assert_int_eq(peal_use(parent, accept_all, NULL), 0);
+	ck_assert_int_eq(peal_on_any(io, on_event, NULL), 0);
+	ck_assert_int_eq(peal_on(parent, "e", on_event, NULL), 0);
+	ck_assert_int_eq(peal_on_any_outgoing(io, ignore_event, NULL), 0);
+	ck_assert_int_eq(peal_on_room(io, ignore_room, NULL), 0);
+}
+
+START_TEST(without_memory_calls_fail_sessions_may_close_and_nothing_is_lost_or_left)
+{
+	world.options.cleanup_empty_child_namespaces = true;
+	for (size_t nth = 1;; nth++) {
+		size_t called = 0, due;
+		prepare();
+		failed = false;
+		failing = nth;
+		due = live(&called);
+		failing = 0;
+		end();
+		/* Each call that returned 0 has had its callback, once. */
+		ck_assert_msg(called == due, "allocation %zu: %zu of %zu", nth, called, due);
+		peal_socket_unref(neighbour);
+		if (!failed) {
+			/* All of them were tried. */
+			ck_assert_uint_gt(nth, 100);
+			ck_assert_uint_eq(due, 4);
+			break;
+		}
+	}
+}
+END_TEST
+
+START_TEST(a_server_that_cannot_be_made_says_so)
+{
+	struct peal_server *server;
+	begin();
+	for (size_t nth = 1;; nth++) {
+		failed = false;
+		failing = nth;
+		int r = peal_server_new(world.loop, world.node, &world.decisions, &world.options,
+					&world.stats, &world.log, &server);
+		failing = 0;
+		if (!failed) {
+			ck_assert_int_eq(r, 0);
+			peal_server_free(server);
+			break;
+		}
+		ck_assert_int_eq(r, -ENOMEM);
+	}
+	end();
+}
+END_TEST
+
+START_TEST(a_broadcast_allocates_nothing_per_recipient)
+{
+	begin();
+	io = peal_io(world.node);
+	for (size_t i = 0; i < 1000; i++) {
+		struct peal_socket *socket = new_socket();
+		ck_assert_int_eq(peal_socket_join(socket, "room"), 0);
+		/* The recorder's own memory does not count. */
+		ck_assert_ptr_nonnull(
+			peal_buffer_reserve(&peal_socket_session(socket)->sent, 4096));
+	}
+	size_t before = allocations;
+	ck_assert_int_eq(peal_emit(io, PEAL_ALL, "event", 1, "two"), 0);
+	size_t everyone = allocations - before;
+	before = allocations;
+	ck_assert_int_eq(peal_emit(io, PEAL_TO(.rooms = PEAL_ROOMS("room")), "event", 1, "two"), 0);
+	size_t room = allocations - before;
+	/* The arguments, the head of the packet, the frame. */
+	ck_assert_uint_le(everyone, 8);
+	ck_assert_uint_le(room, 8);
+	ck_assert_uint_eq(world.stats.deliveries, 2000);
+	end();
+}
+END_TEST
+
+START_TEST(joining_and_leaving_allocate_nothing_per_membership_in_the_long_run)
+{
+	enum { MEMBERS = 4096 };
+	static struct peal_socket *sockets[MEMBERS];
+	begin();
+	for (size_t i = 0; i < MEMBERS; i++)
+		sockets[i] = new_socket();
+	int r = 0; /* assertions allocate as well */
+	size_t before = allocations;
+	for (size_t i = 0; i < MEMBERS; i++)
+		r |= peal_socket_join(sockets[i], "room");
+	/* One array per socket, and the room's own, which doubles. */
+	ck_assert_uint_le(allocations - before, MEMBERS + 32);
+	before = allocations;
+	for (size_t i = 0; i < MEMBERS; i++)
+		r |= peal_socket_leave(sockets[i], "room");
+	ck_assert_uint_le(allocations - before, 32);
+	ck_assert_int_eq(r, 0);
+	end();
+}
+END_TEST
+
+START_TEST(an_idle_client_costs_the_server_less_than_600_bytes)
+{
+	printf("# client %zu, socket %zu, member %zu + %zu, room %zu, namespace %zu bytes\n",
+	       sizeof(struct peal_client), sizeof(struct peal_socket), sizeof(struct peal_member),
+	       sizeof(struct peal_membership), sizeof(struct peal_room),
+	       sizeof(struct peal_namespace));
+	/* Two allocations, their heads, and a pointer in the namespace's array and its hash. */
+	ck_assert_uint_lt(sizeof(struct peal_client) + sizeof(struct peal_socket) + 2 * 16 + 2 * 8 +
+				  2 * 8,
+			  600);
+}
+END_TEST
+
+UNIT_MAIN("server_memory", without_memory_calls_fail_sessions_may_close_and_nothing_is_lost_or_left,
+	  a_server_that_cannot_be_made_says_so, a_broadcast_allocates_nothing_per_recipient,
+	  joining_and_leaving_allocate_nothing_per_membership_in_the_long_run,
+	  an_idle_client_costs_the_server_less_than_600_bytes)
