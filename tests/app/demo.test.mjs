@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { ask, client, connected, event, serve, sleep } from "./program.mjs";
 
-async function people(t, node, names, options = {}) {
+async function people(node, names, options = {}) {
 	const all = {};
 	for (const name of names) {
-		const socket = all[name] = await connected(t, node, { auth: { name }, ...options });
+		const socket = all[name] = await connected(node, { auth: { name }, ...options });
 		socket.seen = [];
 		socket.on("message", (message, answer) => {
 			socket.seen.push(message);
@@ -23,10 +23,10 @@ async function settled(...sockets) {
 
 test("without --demo there are no demo events and no page", async (t) => {
 	const node = await serve(t);
-	const socket = await connected(t, node);
+	const socket = await connected(node);
 	let answered = false;
 	socket.emit("join", "a", () => { answered = true; });
-	const other = await connected(t, node);
+	const other = await connected(node);
 	other.on("message", () => { answered = true; });
 	socket.emit("broadcast", { to: "everyone", text: "x" }, () => { answered = true; });
 	await sleep(300);
@@ -37,7 +37,7 @@ test("without --demo there are no demo events and no page", async (t) => {
 
 test("a client is welcomed with its name, and may change it", async (t) => {
 	const node = await serve(t, ["--demo", "--name", "north"]);
-	const socket = client(t, node, { auth: { name: "Ada" } });
+	const socket = client(node, { auth: { name: "Ada" } });
 	const [welcome] = await event(socket, "welcome");
 	assert.equal(welcome.id, socket.id);
 	assert.equal(welcome.name, "Ada");
@@ -52,7 +52,7 @@ test("a client is welcomed with its name, and may change it", async (t) => {
 test("a client without a name, or with a bad one, is called by its id", async (t) => {
 	const node = await serve(t, ["--demo"]);
 	for (const name of [undefined, 5, "", "x".repeat(65), "a\0b"]) {
-		const socket = client(t, node, { auth: { name } });
+		const socket = client(node, { auth: { name } });
 		const [welcome] = await event(socket, "welcome");
 		assert.equal(welcome.name, socket.id, JSON.stringify(name));
 		assert.equal((await ask(socket, "name", name)).ok, false);
@@ -62,7 +62,7 @@ test("a client without a name, or with a bad one, is called by its id", async (t
 for (const transports of [["websocket"], ["polling"]]) {
 	test(`everyone, everyone else and a room, over ${transports}`, async (t) => {
 		const node = await serve(t, ["--demo"]);
-		const { a, b, c } = await people(t, node, ["a", "b", "c"], { transports });
+		const { a, b, c } = await people(node, ["a", "b", "c"], { transports });
 		assert.deepEqual(await ask(b, "join", "red"), { ok: true, rooms: ["red"] });
 		assert.deepEqual(await ask(b, "join", "blue"), { ok: true, rooms: ["red", "blue"] });
 		assert.deepEqual(await ask(c, "join", "red"), { ok: true, rooms: ["red"] });
@@ -81,7 +81,7 @@ for (const transports of [["websocket"], ["polling"]]) {
 
 test("acknowledgements tell who answered", async (t) => {
 	const node = await serve(t, ["--demo"]);
-	const { a, b, c } = await people(t, node, ["a", "b", "c"]);
+	const { a, b, c } = await people(node, ["a", "b", "c"]);
 	await ask(c, "join", "red");
 	const names = (answer) => answer.responses.map(({ name }) => name).sort();
 
@@ -101,7 +101,7 @@ test("acknowledgements tell who answered", async (t) => {
 
 test("those who do not answer in time are named", async (t) => {
 	const node = await serve(t, ["--demo"]);
-	const { a, b, c } = await people(t, node, ["a", "b", "c"]);
+	const { a, b, c } = await people(node, ["a", "b", "c"]);
 	b.answers = false;
 	const answer = await ask(a, "broadcast", { to: "others", text: "x", timeout: 300 });
 	assert.equal(answer.ok, false);
@@ -114,7 +114,7 @@ test("those who do not answer in time are named", async (t) => {
 
 test("an event of one's own with arguments of one's own, binary ones too", async (t) => {
 	const node = await serve(t, ["--demo"]);
-	const { a, b } = await people(t, node, ["a", "b"]);
+	const { a, b } = await people(node, ["a", "b"]);
 	const received = event(b, "draw");
 	const args = [1, "two", { three: [null, true] }, Buffer.from([1, 2, 3]), 1.5];
 	assert.deepEqual(await ask(a, "broadcast", { to: "others", event: "draw", args }), { ok: true });
@@ -123,7 +123,7 @@ test("an event of one's own with arguments of one's own, binary ones too", async
 
 test("a sender that leaves before the answers, and an order without acknowledgement, do no harm", async (t) => {
 	const node = await serve(t, ["--demo"]);
-	const { a, b, c } = await people(t, node, ["a", "b", "c"]);
+	const { a, b, c } = await people(node, ["a", "b", "c"]);
 	b.answers = c.answers = false;
 	a.emit("broadcast", { to: "others", text: "x", timeout: 200 }, () => {});
 	c.emit("broadcast", { to: "everyone", text: "y", timeout: 200 });
@@ -137,7 +137,7 @@ test("a sender that leaves before the answers, and an order without acknowledgem
 test("the events hold on every namespace that is served", async (t) => {
 	const node = await serve(t, ["--demo", "--namespace", "fixed", "--namespace", "*", "--namespace", "/fixed"]);
 	for (const namespace of ["/", "/fixed", "/any/thing"]) {
-		const { a, b } = await people(t, node, ["a", "b"], { namespace });
+		const { a, b } = await people(node, ["a", "b"], { namespace });
 		await ask(a, "broadcast", { to: "everyone", text: namespace });
 		await settled(b);
 		assert.deepEqual(b.seen.map(({ text }) => text), [namespace]);
@@ -146,7 +146,7 @@ test("the events hold on every namespace that is served", async (t) => {
 
 test("what a client can ask for is bounded", async (t) => {
 	const node = await serve(t, ["--demo"]);
-	const { a, b } = await people(t, node, ["a", "b"]);
+	const { a, b } = await people(node, ["a", "b"]);
 	const wrong = async (expected, ...args) => {
 		const answer = await ask(a, ...args);
 		assert.equal(answer.ok, false, JSON.stringify(args));
@@ -197,7 +197,7 @@ test("what a client can ask for is bounded", async (t) => {
 
 test("a broadcast can ask for acknowledgements while the node closes", async (t) => {
 	const node = await serve(t, ["--demo"]);
-	const { a, b } = await people(t, node, ["a", "b"]);
+	const { a, b } = await people(node, ["a", "b"]);
 	b.answers = false;
 	a.emit("broadcast", { to: "others", text: "x", timeout: 60000 }, () => {});
 	await event(b, "message");

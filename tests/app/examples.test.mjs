@@ -4,16 +4,17 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
 import test from "node:test";
-import { ask, connected, event, handshake, peal, until, within } from "./program.mjs";
+import { ask, connected, endWith, event, handshake, peal, until, within } from "./program.mjs";
 
 async function example(t, name) {
 	const program = path.join(path.dirname(peal), "../../examples", name);
 	const child = spawn(program, ["--port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
 	const node = { output: "" };
 	child.stdout.on("data", (chunk) => { node.output += chunk; });
-	t.after(async () => {
+	const exited = once(child, "exit");
+	endWith(t, node, async () => {
 		child.kill("SIGTERM");
-		await within(once(child, "exit"), `${name} to end`);
+		assert.deepEqual(await within(exited, `${name} to end`), [null, "SIGTERM"]);
 	});
 	const [, port] = await until(() => {
 		assert.equal(child.exitCode, null, `${name} ended`);
@@ -28,7 +29,7 @@ async function example(t, name) {
 
 test("broadcasting: each form reaches those that the page says", async (t) => {
 	const node = await example(t, "broadcasting");
-	const sockets = { a: await connected(t, node), b: await connected(t, node), n: await connected(t, node, { namespace: "/the-namespace" }) };
+	const sockets = { a: await connected(node), b: await connected(node), n: await connected(node, { namespace: "/the-namespace" }) };
 	let heard = [];
 	for (const [name, socket] of Object.entries(sockets))
 		socket.on("hello", (text, answer) => {
@@ -60,7 +61,7 @@ test("broadcasting: each form reaches those that the page says", async (t) => {
 
 test("chat: people in a room hear each other and who comes and goes", async (t) => {
 	const node = await example(t, "chat");
-	const [ada, grace, alan] = [await connected(t, node), await connected(t, node), await connected(t, node)];
+	const [ada, grace, alan] = [await connected(node), await connected(node), await connected(node)];
 	assert.equal(await ask(ada, "enter", "Ada", "tea"), 1);
 	const entered = event(ada, "entered");
 	assert.equal(await ask(grace, "enter", "Grace", "tea"), 2);
@@ -91,7 +92,7 @@ test("conformance: Socket.IO's test application and a bare Engine.IO echo server
 	const open = await handshake(node.port, "/engine.io/", { Origin: "http://a" });
 	assert.deepEqual([open.pingInterval, open.pingTimeout, open.maxPayload], [300, 200, 1000000]);
 	assert.equal(open.headers["access-control-allow-origin"], "*");
-	const socket = await connected(t, node, { auth: { token: 1 } });
+	const socket = await connected(node, { auth: { token: 1 } });
 	const back = event(socket, "message-back");
 	socket.emit("message", 1, "two", { three: Buffer.from("3") });
 	assert.deepEqual(await back, [1, "two", { three: Buffer.from("3") }]);

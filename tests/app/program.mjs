@@ -96,13 +96,25 @@ export async function serve(t, args = [], { env = {}, port = 0, wrap = (command)
 		}
 		if (!node.mayDie) assert.equal(child.exitCode, 0, `exit ${child.exitCode} ${child.signalCode}: ${node.output}`);
 	};
-	t.after(node.stop);
+	endWith(t, node, node.stop);
 	node.listening = await within(listening, "the program to listen");
 	node.url = node.listening.url;
 	node.port = Number(new URL(node.url).port);
 	node.record = (message) => node.records.find((record) => record.message === message);
 	node.get = (target, options = {}) => request(node.port, { path: target, ...options });
 	return node;
+}
+
+// Ends a node when the test is over, and then, also when that fails, its clients: they would try to reconnect for ever.
+export function endWith(t, node, stop) {
+	node.clients = [];
+	t.after(async () => {
+		try {
+			await stop();
+		} finally {
+			for (const socket of node.clients) socket.disconnect();
+		}
+	});
 }
 
 // One HTTP request on a connection of its own.
@@ -130,14 +142,14 @@ export async function handshake(port, prefix = "/socket.io/", headers = {}) {
 }
 
 // A stock client that is closed when the test is over.
-export function client(t, node, { namespace = "", ...options } = {}) {
+export function client(node, { namespace = "", ...options } = {}) {
 	const socket = io(node.url + namespace, { forceNew: true, ...options });
-	t.after(() => socket.disconnect());
+	node.clients.push(socket);
 	return socket;
 }
 
-export async function connected(t, node, options) {
-	const socket = client(t, node, options);
+export async function connected(node, options) {
+	const socket = client(node, options);
 	await within(new Promise((resolve, reject) => {
 		socket.once("connect", resolve);
 		socket.once("connect_error", reject);

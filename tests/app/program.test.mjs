@@ -82,7 +82,7 @@ test("/metrics counts what happens", async (t) => {
 	const node = await serve(t, ["--demo"]);
 	const metrics = async () => parseMetrics((await node.get("/metrics")).body);
 	const before = await metrics();
-	const sockets = [await connected(t, node), await connected(t, node, { transports: ["websocket"] })];
+	const sockets = [await connected(node), await connected(node, { transports: ["websocket"] })];
 	const received = event(sockets[1], "message");
 	sockets[0].emit("broadcast", { to: "others", text: "x" });
 	await received;
@@ -102,7 +102,7 @@ test("SIGTERM ends orderly: clients see the transport close and come back by the
 	const first = await serve(t);
 	const sockets = [];
 	for (const transports of [["polling"], ["websocket"]])
-		sockets.push(await connected(t, first, { transports, reconnectionDelay: 50, reconnectionDelayMax: 100 }));
+		sockets.push(await connected(first, { transports, reconnectionDelay: 50, reconnectionDelayMax: 100 }));
 	const reasons = sockets.map((socket) => event(socket, "disconnect"));
 	first.child.kill("SIGTERM");
 	for (const reason of reasons) assert.equal((await reason)[0], "transport close");
@@ -139,7 +139,7 @@ test("a client that does not go is cut when --shutdown-seconds are over", async 
 test("while it drains, /readyz says so, new sessions are refused, and the clients stay", async (t) => {
 	const node = await serve(t, ["--drain-seconds", "3600", "--demo"]);
 	node.mayDie = true;
-	const socket = await connected(t, node);
+	const socket = await connected(node);
 	node.child.kill("SIGTERM");
 	await until(async () => (await node.get("/readyz")).status === 503, "/readyz to change");
 	assert.equal((await node.get("/healthz")).status, 200);
@@ -168,7 +168,7 @@ test("a second signal of the other kind ends it at once too", async (t) => {
 
 test("after --drain-seconds it closes by itself", async (t) => {
 	const node = await serve(t, ["--drain-seconds", "1"]);
-	const socket = await connected(t, node);
+	const socket = await connected(node);
 	const reason = event(socket, "disconnect");
 	node.child.kill("SIGTERM");
 	assert.equal((await reason)[0], "transport close");
@@ -179,7 +179,7 @@ test("after --drain-seconds it closes by itself", async (t) => {
 
 test("more clients than --max-clients are refused with 503, until one leaves", async (t) => {
 	const node = await serve(t, ["--max-clients", "2"]);
-	const sockets = [await connected(t, node), await connected(t, node, { transports: ["websocket"] })];
+	const sockets = [await connected(node), await connected(node, { transports: ["websocket"] })];
 	const polling = await node.get("/socket.io/?EIO=4&transport=polling");
 	assert.equal(polling.status, 503);
 	assert.equal(polling.headers["retry-after"], "5");
@@ -196,14 +196,14 @@ test("more clients than --max-clients are refused with 503, until one leaves", a
 	assert.ok(sockets.every((socket) => socket.connected));
 	sockets[0].disconnect();
 	await until(async () => (await node.get("/metrics")).body.includes("\npeal_sessions 1\n"), "a place to be free");
-	await connected(t, node);
+	await connected(node);
 });
 
 test("the soft limit of open files is raised to what the clients need", async (t) => {
 	const node = await serve(t, ["--max-clients", "400"], { wrap: (command) => ["sh", "-c", 'ulimit -Sn 256; exec "$@"', "sh", ...command] });
 	assert.equal(fileLimit(node).soft, 928);
 	assert.equal(node.records.filter(({ level }) => level === "warning").length, 0);
-	await connected(t, node);
+	await connected(node);
 });
 
 test("it starts under `ulimit -n 1024` and lowers --max-clients with a warning", async (t) => {
@@ -213,7 +213,7 @@ test("it starts under `ulimit -n 1024` and lowers --max-clients with a warning",
 	assert.equal(warning.level, "warning");
 	assert.equal(warning.from, 10000);
 	assert.equal(warning.to, 896);
-	await connected(t, node);
+	await connected(node);
 });
 
 test("a hard limit that allows for no client ends the program with 1", async () => {
@@ -229,9 +229,9 @@ test("it starts under the limit of containers, 1 073 741 816, and sizes itself t
 	const node = await serve(t, ["--max-clients", "2000"], { env });
 	assert.equal(readFileSync(log, "utf8"), "4128 1073741816\n");
 	assert.equal(node.records.filter(({ level }) => level === "warning").length, 0);
-	const socket = await connected(t, node);
+	const socket = await connected(node);
 	await until(() => socket.io.engine.transport.name === "websocket", "the upgrade");
-	await connected(t, node, { transports: ["websocket"] });
+	await connected(node, { transports: ["websocket"] });
 	// Tables that were sized by the huge limit would show: 16 bytes for each possible file.
 	const resident = Number(/^VmSize:\s+(\d+) kB/m.exec(readFileSync(`/proc/${node.child.pid}/status`, "utf8"))[1]);
 	if (!process.env.ASAN_OPTIONS) assert.ok(resident < 1000000, `${resident} kB`);
@@ -318,5 +318,5 @@ test("connections that are reset while they are written to do not end the progra
 		socket.resetAndDestroy();
 	}
 	assert.equal((await node.get("/healthz")).status, 200);
-	assert.ok(client(t, node));
+	assert.ok(client(node));
 });

@@ -124,7 +124,7 @@ async function assertValuesHold(t, node) {
 	const websocket = await request(node.port, { path: "/live/?EIO=4&transport=websocket" });
 	assert.equal(JSON.parse(websocket.body).code, 0);
 	for (const namespace of ["/", "/one", "/two"])
-		await connected(t, node, { namespace, path: "/live", transports: ["polling"] });
+		await connected(node, { namespace, path: "/live", transports: ["polling"] });
 	assert.equal((await node.get("/")).status, 200); // the page of --demo
 }
 
@@ -155,17 +155,17 @@ test("a flag wins over a variable, a variable over the config file, and that ove
 	const flags = ["--ping-interval", "3000", "--namespace=c"];
 	const interval = async (node) => (await handshake(node.port)).pingInterval;
 	const refuses = async (node, namespace) => {
-		await assert.rejects(connected(t, node, { namespace }), /Invalid namespace/);
+		await assert.rejects(connected(node, { namespace }), /Invalid namespace/);
 	};
 
 	const all = await serve(t, ["--config", config, ...flags], { env });
 	assert.equal(await interval(all), 3000);
-	await connected(t, all, { namespace: "/c" });
+	await connected(all, { namespace: "/c" });
 	await refuses(all, "/a"); // a list replaces the list of a weaker source
 	await refuses(all, "/b");
 	const variables = await serve(t, [], { env: { ...env, PEAL_CONFIG: config } });
 	assert.equal(await interval(variables), 2000);
-	await connected(t, variables, { namespace: "/b" });
+	await connected(variables, { namespace: "/b" });
 	await refuses(variables, "/a");
 	assert.equal(await interval(await serve(t, ["--config", config])), 1000);
 	assert.equal(await interval(await serve(t)), 25000);
@@ -320,5 +320,5 @@ test("an address that cannot be had ends the program with 1", async () => {
 test("it listens on IPv6 too", async (t) => {
 	const node = await within(serve(t, ["--host", "::1"]), "start");
 	assert.match(node.url, /^http:\/\/\[::1\]:\d+$/);
-	await connected(t, node);
+	await connected(node);
 });

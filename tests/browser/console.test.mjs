@@ -163,7 +163,7 @@ test("markup from others is shown as text", async (t) => {
 test("events that no page sends are shown, whatever they hold", async (t) => {
 	const node = await serve(t, ["--demo"]);
 	const [grace] = await people(t, node, "Grace");
-	const other = await connected(t, node);
+	const other = await connected(node);
 	const orders = [{ args: [] }, { args: [null] }, { args: [{ text: 5 }] }, { event: "draw", args: [[1, "two"]] }, { args: [], timeout: 20000 }];
 	for (const order of orders) assert.equal((await ask(other, "broadcast", { to: "others", ...order })).ok, true);
 	await grace.sees('[[1,"two"]]');
