@@ -313,11 +313,6 @@ void peal_server_refuse_calls(struct peal_server *server)
 	server->freeing = true;
 }
 
-void peal_server_refuse_calls(struct peal_server *server)
-{
-	server->freeing = true;
-}
-
 void peal_server_free(struct peal_server *server)
 {
 	struct peal_list *link;

@@ -43,9 +43,6 @@ void peal_server_shut_down(struct peal_server *server);
 /* The node is being freed: public functions return -ESHUTDOWN from here on. */
 void peal_server_refuse_calls(struct peal_server *server);
 
-/* The node is being freed: from here on public functions return -ESHUTDOWN. */
-void peal_server_refuse_calls(struct peal_server *server);
-
 /*
  * All sessions are gone. Delivers every outstanding one-shot callback (PEAL_ACK_CLOSED, tasks) and
  * frees. While it runs, calls on the node return -ESHUTDOWN.

@@ -143,8 +143,7 @@ static size_t live(size_t *called)
 	due += peal_socket_emit_ack(neighbour, 0, 50, count_ack, called, "x", 1.5) == 0;
 	due += peal_socket_emit_ack(neighbour, 0, 0, count_ack, called, "x", "y") == 0;
 	fake_session_say(sessions[0], "430[{\"a\":1}]");
-	fake_session_say(neighbour_session,
-			 "461-0[{\"_placeholder\":true,\"num\":0}]");
+	fake_session_say(neighbour_session, "461-0[{\"_placeholder\":true,\"num\":0}]");
 	fake_session_say_bytes(neighbour_session, "1", 1);
 	fake_session_say(neighbour_session, "431[2]");
 	(void)peal_emit(parent, PEAL_ALL, "to children");
