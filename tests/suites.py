@@ -228,6 +228,10 @@ def program(log):
     return node_suite("tests/app", log, {"PEAL_BUILD": "build"})
 
 
+def browser(log):
+    return node_suite("tests/browser", log, {"PEAL_BUILD": "build"})
+
+
 def end_to_end(log):
     return command_suite(["tests/e2e/run"], log, {"PEAL_BUILD": "build"})
 
@@ -255,6 +259,7 @@ SUITES = {
     "fuzz": fuzz,
     "install": install,
     "app": program,
+    "browser": browser,
     "e2e": end_to_end,
     "asan-unit": sanitized_unit,
     "asan-fuzz": sanitized_fuzz,
