@@ -1,7 +1,12 @@
 /*
- * Shows a process limits of open files as containers have them (1 073 741 816), whatever the machine's are.
- * Loaded with LD_PRELOAD; what the program sets is kept, and written to the file that INTERPOSE_LOG names.
+ * Shows a process limits of open files as containers have them (1 073 741 816), whatever the
+ * machine's are. Loaded with LD_PRELOAD; what the program sets is kept, and written to the file
+ * that INTERPOSE_LOG names.
  */
+/* Both forms of each function are defined here, so neither may be renamed to the other. */
+#undef _FILE_OFFSET_BITS
+#undef _TIME_BITS
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +42,8 @@ int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
 	files = *limit;
 	log = path ? fopen(path, "a") : NULL;
 	if (log) {
-		fprintf(log, "%lu %lu\n", (unsigned long)files.rlim_cur, (unsigned long)files.rlim_max);
+		fprintf(log, "%lu %lu\n", (unsigned long)files.rlim_cur,
+			(unsigned long)files.rlim_max);
 		fclose(log);
 	}
 	return 0;
