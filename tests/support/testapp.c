@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static void on_closed(struct peal_node *node, void *userdata)
@@ -64,6 +65,17 @@ static int count_survivors(const struct peal_stats *stats)
 	return survivors;
 }
 
+/* The library never changes limits of the process. */
+static void raise_file_limit(size_t clients)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= clients + 256)
+		return;
+	limit.rlim_cur = limit.rlim_max < clients + 256 ? limit.rlim_max : clients + 256;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static void free_app(struct testapp *app)
 {
 	while (app->responder_count > 0)
@@ -96,6 +108,7 @@ int main(int argc, char **argv)
 
 	peal_node_options_init(&options);
 	testapp_settings(app, &options);
+	raise_file_limit(options.max_clients);
 	result = peal_node_new(&options, &app->node);
 	if (result == 0)
 		result = testapp_bare_engine(app, &options.engine);

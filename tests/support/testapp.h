@@ -25,6 +25,7 @@ struct testapp {
 	struct peal_namespace *by_function;
 	cJSON *settings;
 	cJSON *log;
+	bool quiet; /* no log: it would be what is measured */
 	struct pending pending[TESTAPP_ITEMS];
 	size_t pending_first, pending_count;
 	struct peal_responder *responders[TESTAPP_ITEMS];

@@ -13,6 +13,8 @@ cJSON *testapp_entry(struct testapp *app, const char *e)
 	cJSON *entry = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(entry, "e", e);
+	if (app->quiet)
+		cJSON_DeleteItemFromArray(app->log, 0);
 	cJSON_AddItemToArray(app->log, entry);
 	return entry;
 }

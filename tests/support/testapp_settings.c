@@ -202,6 +202,7 @@ void testapp_settings(struct testapp *app, struct peal_node_options *options)
 	options->websocket_read_bytes = (size_t)number(settings, "websocketReadBytes",
 						       (double)options->websocket_read_bytes);
 	options->log_level = PEAL_LOG_WARNING;
+	app->quiet = truth(settings, "quiet", false);
 	engine_settings(app, &options->engine);
 }
 
