@@ -191,26 +191,28 @@ struct peal_room {
 };
 
 struct peal_socket {
-	struct peal_hash_entry by_id;
-	struct peal_namespace *ns;
+	/* What a broadcast looks at comes first and close together. */
+	uint64_t stamp;		      /* of the last selection that saw it */
 	struct peal_session *session; /* NULL when it is gone */
+	uint8_t state;		      /* enum peal_socket_state */
+	bool in_own_room;
+	uint32_t references;
+	struct peal_namespace *ns;
+	struct peal_hash_entry by_id;
+
 	struct peal_client *client;
 	struct peal_list link;	 /* in the client */
-	struct peal_list rounds; /* acknowledgements of this socket alone, open or not yet told */
+	struct peal_list rounds; /* acknowledgements of it alone, open or not yet told */
 	struct peal_task task;	 /* leaving, later the reap */
-	uint64_t stamp;		 /* of the last selection that saw it */
 	struct peal_membership *memberships;
 	uint32_t membership_count, membership_capacity;
-	uint32_t index; /* in the namespace's array */
-	uint32_t references;
+	uint32_t index;	    /* in the namespace's array */
 	uint32_t open_acks; /* of ->rounds, not yet ended */
 	uint32_t responders;
 	void *userdata;
 	struct peal_args *auth; /* NULL: nothing was sent */
 	char *data;		/* NULL: nothing was set */
 	const char *reason;	/* of leaving; static text */
-	uint8_t state;		/* enum peal_socket_state */
-	bool in_own_room;
 	char id[PEAL_ID_LENGTH + 1];
 };
 
