@@ -1,5 +1,5 @@
 /*
- * The listener and HTTP/1.1 on libevent's bufferevents and http_parser.
+ * The listener and HTTP/1.1 on libevent and http_parser.
  *
  * Owns: accept, connections, heads, bodies, limits, deadlines, keep-alive, pipelining in order,
  * exact replies, and the detection of clients that left. Knows nothing of Engine.IO: handlers are
@@ -29,8 +29,9 @@ struct peal_http_request;
 struct peal_http_server;
 
 enum peal_http_abort {
-	PEAL_HTTP_ABORT_CLOSED,	   /* the client closed, half-closed or reset the connection, or was
-				    * too slow with its body
+	PEAL_HTTP_ABORT_CLOSED,	   /* the client closed, half-closed or reset the connection, sent
+				    * more behind the request than is kept, or was too slow with
+				    * its body (408 was sent)
 				    */
 	PEAL_HTTP_ABORT_TOO_LARGE, /* the body passed its limit; 413 was sent, the connection closes
 				    */
