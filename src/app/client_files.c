@@ -141,12 +141,17 @@ static bool has_client(const char *directory)
 	       access(path, R_OK) == 0;
 }
 
-/* Folders where setup and installation put the client, relative to that of the executable. */
+/*
+ * Where installation and setup put the client, seen from the folder of the executable. The second
+ * counts only in a build tree: an installed program must not look into folders of the machine it
+ * was built on.
+ */
 static bool find_directory(char directory[PATH_MAX])
 {
-	static const char *const candidates[] = { PEAL_CLIENT_FROM_BUILD, PEAL_CLIENT_FROM_BINDIR };
+	static const char in_build_tree[] = "/src/app";
 	char executable[PATH_MAX], path[PATH_MAX];
 	ssize_t length = readlink("/proc/self/exe", executable, sizeof(executable) - 1);
+	const char *relative = PEAL_CLIENT_FROM_BINDIR;
 	char *slash;
 
 	if (length <= 0)
@@ -156,14 +161,11 @@ static bool find_directory(char directory[PATH_MAX])
 	if (!slash)
 		return false;
 	*slash = '\0';
-	for (size_t i = 0; i < sizeof(candidates) / sizeof(*candidates); i++) {
-		if ((size_t)snprintf(path, sizeof(path), "%s/%s", executable, candidates[i]) >=
-		    sizeof(path))
-			continue;
-		if (realpath(path, directory) && has_client(directory))
-			return true;
-	}
-	return false;
+	length = slash - executable - (ssize_t)(sizeof(in_build_tree) - 1);
+	if (length >= 0 && !strcmp(executable + length, in_build_tree))
+		relative = PEAL_CLIENT_FROM_BUILD;
+	return (size_t)snprintf(path, sizeof(path), "%s/%s", executable, relative) < sizeof(path) &&
+	       realpath(path, directory) && has_client(directory);
 }
 
 int peal_client_files_attach(struct peal_node *node, const char *path, const char *directory,
