@@ -2,7 +2,7 @@
 // while the attacking connection stays open, and no session or descriptor left behind.
 import assert from "node:assert/strict";
 import {
-	clientFrame, descriptors, eventually, pealScenario, Polling, pollingSocket, received, request, scenario, sleep, startServer, Tcp,
+	clientFrame, descriptors, eventually, pealScenario, Polling, pollingSocket, received, request, sleep, startServer, Tcp,
 	upgradeRequest, wireSocket, within,
 } from "./support.mjs";
 
@@ -354,10 +354,4 @@ pealScenario("a node that is full refuses sessions as stated, and takes them aga
 	await eventually(async () => (await server.stats()).sessions === 2, "the session to end");
 	await wireSocket(server.port);
 	assert.equal((await server.stats()).sessions_refused_full, 2);
-});
-
-// The reference has nothing of the above to compare with; this file must still have a test there.
-scenario("the front answers an ordinary request", async (t) => {
-	const { port } = await startServer(t);
-	assert.equal((await request(port, { path: "/none" })).status, 404);
 });

@@ -111,7 +111,7 @@ pealScenario(`${total} random mutations of valid traffic end at most their own s
 	const worker = async (number) => {
 		const random = generator(seed + number);
 		while (left > 0) {
-			const count = 1 + random(6);
+			const count = 1 + random(2);
 			left -= count;
 			await (random(3) ? mutateMessages : mutateRequests)(random, server.port, count);
 		}
