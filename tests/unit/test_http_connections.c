@@ -151,7 +151,15 @@ START_TEST(without_descriptors_the_listener_rests_and_comes_back)
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
 	bench_advance(PEAL_LIMIT_HTTP_ACCEPT_RETRY_MS + 10);
 	client_send(second, "GET /t/now HTTP/1.1\r\n" HOST "\r\n");
-	ck_assert_uint_eq(client_answer(second), 200);
+	/* Valgrind makes the limit up: it accepts, closes, and reports that it could not. */
+	unsigned status = client_answer(second);
+	const char *preload = getenv("LD_PRELOAD");
+	bool valgrind = preload && strstr(preload, "valgrind");
+	ck_assert_uint_eq(status, valgrind ? 0 : 200);
+	struct client *third = client_new();
+	client_send(third, "GET /t/now HTTP/1.1\r\n" HOST "\r\n");
+	ck_assert_uint_eq(client_answer(third), 200);
+	client_free(third);
 	client_free(first);
 	client_free(second);
 	bench_close();

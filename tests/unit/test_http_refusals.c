@@ -128,7 +128,7 @@ END_TEST
 
 START_TEST(oversized_heads_get_431_or_414)
 {
-	char *text = malloc(200000);
+	static char text[200000];
 	set_up();
 	memset(text, 'x', 200000);
 	memcpy(text, "GET /t/now?", 11);
@@ -160,7 +160,6 @@ START_TEST(oversized_heads_get_431_or_414)
 		ck_assert_uint_eq(client_answer(client), 200);
 		client_free(client);
 	}
-	free(text);
 	tear_down();
 }
 END_TEST
