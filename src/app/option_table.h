@@ -20,6 +20,9 @@
 
 /* A day: no timeout of a connection makes sense beyond it. */
 #define PEAL_OPTION_DAY_MS 86400000
+/* Ceilings of the library. */
+#define PEAL_OPTION_NAME_BYTES 255
+#define PEAL_OPTION_PATH_BYTES 1000
 /* The soft limit of open files must stay at or below 10 000 000 and is 2 × clients + 128. */
 #define PEAL_OPTION_MAX_CLIENTS 4999936
 

@@ -194,6 +194,8 @@ int peal_option_set(struct peal_settings *settings, const struct peal_option *op
 		*known = source;
 		return 0;
 	}
+	if (!peal_option_text_valid(text))
+		return peal_usage_set(usage, "%s: must be UTF-8 without control characters", where);
 	switch (option->kind) {
 	case PEAL_OPTION_BOOLEAN:
 		r = set_boolean(setting, where, text, usage);

@@ -183,65 +183,6 @@ static const char *find_config(const struct flag *flags, size_t count, char **en
 	return path;
 }
 
-/* What no single setting can tell about itself. */
-static int check_together(const struct peal_settings *s, struct peal_usage *usage)
-{
-	if (s->path[0] != '/')
-		return peal_usage_set(usage, "--path: \"%s\" does not begin with a slash", s->path);
-	if (s->transports.count == 0)
-		return peal_usage_set(usage, "--transports: at least one is needed");
-	if (s->cors_origin.count > 1) {
-		for (size_t i = 0; i < s->cors_origin.count; i++) {
-			const char *item = s->cors_origin.items[i];
-
-			if (!strcmp(item, "off") || !strcmp(item, "*") || !strcmp(item, "reflect"))
-				return peal_usage_set(usage,
-						      "--cors-origin: \"%s\" stands alone, without "
-						      "other origins",
-						      item);
-		}
-	}
-	if (!s->cors_origin.count || !strcmp(s->cors_origin.items[0], "off")) {
-		const struct {
-			bool given;
-			const char *flag;
-		} needless[] = {
-			{ s->cors_credentials, "--cors-credentials" },
-			{ PEAL_GIVEN(s, cors_methods), "--cors-methods" },
-			{ PEAL_GIVEN(s, cors_allowed_headers), "--cors-allowed-headers" },
-			{ PEAL_GIVEN(s, cors_exposed_headers), "--cors-exposed-headers" },
-			{ PEAL_GIVEN(s, cors_max_age), "--cors-max-age" },
-			{ PEAL_GIVEN(s, cors_options_success_status),
-			  "--cors-options-success-status" },
-			{ s->cors_preflight_continue, "--cors-preflight-continue" },
-		};
-		for (size_t i = 0; i < sizeof(needless) / sizeof(*needless); i++)
-			if (needless[i].given)
-				return peal_usage_set(usage,
-						      "%s: does nothing without --cors-origin",
-						      needless[i].flag);
-	}
-	if (!s->cookie) {
-		const struct {
-			bool given;
-			const char *flag;
-		} needless[] = {
-			{ PEAL_GIVEN(s, cookie_name), "--cookie-name" },
-			{ PEAL_GIVEN(s, cookie_path), "--cookie-path" },
-			{ PEAL_GIVEN(s, cookie_domain), "--cookie-domain" },
-			{ PEAL_GIVEN(s, cookie_max_age), "--cookie-max-age" },
-			{ PEAL_GIVEN(s, cookie_http_only), "--cookie-http-only" },
-			{ PEAL_GIVEN(s, cookie_secure), "--cookie-secure" },
-			{ PEAL_GIVEN(s, cookie_same_site), "--cookie-same-site" },
-		};
-		for (size_t i = 0; i < sizeof(needless) / sizeof(*needless); i++)
-			if (needless[i].given)
-				return peal_usage_set(usage, "%s: does nothing without --cookie",
-						      needless[i].flag);
-	}
-	return 0;
-}
-
 /* As Socket.IO: the path ends with a slash, whether it was written or not. */
 static int end_path(char **path)
 {
@@ -282,6 +223,6 @@ int peal_settings_load(char **arguments, char **environment, struct peal_setting
 				    flags[i].value, usage);
 	flags_free(flags, count);
 	if (r == 0)
-		r = check_together(settings, usage);
+		r = peal_settings_check(settings, usage);
 	return r ? r : end_path(&settings->path);
 }

@@ -242,6 +242,10 @@ static int run(struct server *server)
 	r = make_base(server);
 	if (r == 0)
 		r = make_node(server, max_clients);
+	if (r == PEAL_NODE_E_OPTION) {
+		fail(server, "a setting is not valid", r);
+		return PEAL_EXIT_USAGE;
+	}
 	if (r != 0)
 		return fail(server, "the node cannot be made", r);
 	r = serve_namespaces(server);

@@ -1,8 +1,9 @@
 // The settings of the program: flags, variables, the config file, defaults, and what is said about mistakes.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import test from "node:test";
-import { configFile, connected, handshake, request, root, run, serve, within } from "./program.mjs";
+import { configFile, connected, folder, handshake, request, root, run, serve, within } from "./program.mjs";
 
 // --- help -----------------------------------------------------------------------------------------------------------
 
@@ -242,7 +243,28 @@ test("values are checked, with the range and the unit in the message", async () 
 	await refused(["--transports", "polling,"], /--transports: an item of the list is empty/);
 	await refused(["--path", "live"], /--path: "live" does not begin with a slash/);
 	await refused(["--cors-origin", "*", "--cors-origin", "https://a.example"], /--cors-origin: "\*" stands alone/);
+	await refused(["--path", "/a b"], /--path: must be/);
+	await refused(["--path", "/ü"], /--path: must be/);
+	await refused(["--host", ""], /--host: must not be empty/);
+	await refused(["--name", "x".repeat(256)], /--name: must have 1 to 255 bytes/);
+	await refused(["--name", "a\nb"], /--name: must be UTF-8 without control characters/);
+	for (const network of ["example.org", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0/8", "::/129", "10.0.0.0/ 8", "10.0.0.0/+8"])
+		await refused(["--trusted-proxy", network], /--trusted-proxy: ".*" is not an address or a CIDR block/);
+	await refused(["--cookie", "--cookie-name", "a b"], /--cookie-name: "a b" is not a token/);
+	await refused(["--cookie", "--cookie-path", "/;Secure"], /--cookie-path: must not hold a semicolon/);
+	await refused(["--cors-origin", "https://a.example\r\nX-Evil: 1"], /--cors-origin: must be UTF-8 without control/);
 	await refused(["--config", "/does/not/exist.json"], /--config: cannot open "\/does\/not\/exist.json"/);
+});
+
+test("values that are not UTF-8 are refused", async (t) => {
+	const name = path.join(folder(t), "peal.json");
+	for (const bytes of [[0xff], [0xc0, 0x80], [0xe0, 0x80, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82], [0x80]]) {
+		writeFileSync(name, Buffer.concat([Buffer.from('{"initialPacket": "'), Buffer.from(bytes), Buffer.from('"}')]));
+		await refused(["--config", name], /"initialPacket": must be UTF-8/);
+	}
+	writeFileSync(name, '{"name": "\u00e9\u20ac\ud83d\ude00"}');
+	const node = await serve(t, ["--config", name]);
+	assert.equal(node.listening.name, "\u00e9\u20ac\ud83d\ude00");
 });
 
 test("settings that would do nothing are refused", async () => {
@@ -285,6 +307,7 @@ test("mistakes in the config file are named with key and line", async (t) => {
 		["[1]", /:1: must hold one JSON object/],
 		['{\n"name": "a\\u0000b"}', /:2: U\+0000 is not allowed/],
 		['{\n"name": "a\0b"}', /:2: U\+0000 is not allowed/],
+		['{\n"name": "a\\nb"}', /:2: "name": must be UTF-8 without control characters/],
 		['{"transports": []}', /--transports: at least one is needed/],
 	];
 	for (const [text, expected] of cases) {

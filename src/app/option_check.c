@@ -1,0 +1,178 @@
+/*
+ * What a value must be beyond its kind, and what values must be together.
+ *
+ * The library checks its options too, but only the program can name the setting.
+ */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "option_private.h"
+#include "options.h"
+
+/* Length of the UTF-8 sequence at @c, 0 when there is none. The text ends with a NUL, which no
+ * sequence continues over. */
+static size_t sequence_length(const unsigned char *c)
+{
+	size_t length = *c < 0x80   ? 1
+			: *c < 0xc2 ? 0
+			: *c < 0xe0 ? 2
+			: *c < 0xf0 ? 3
+			: *c < 0xf5 ? 4
+				    : 0;
+
+	for (size_t i = 1; i < length; i++)
+		if ((c[i] & 0xc0) != 0x80)
+			return 0;
+	if ((*c == 0xe0 && c[1] < 0xa0) || (*c == 0xed && c[1] > 0x9f) ||
+	    (*c == 0xf0 && c[1] < 0x90) || (*c == 0xf4 && c[1] > 0x8f))
+		return 0;
+	return length;
+}
+
+bool peal_option_text_valid(const char *text)
+{
+	const unsigned char *c = (const unsigned char *)text;
+
+	while (*c) {
+		size_t length = sequence_length(c);
+
+		if (!length || *c < 0x20 || *c == 0x7f)
+			return false;
+		c += length;
+	}
+	return true;
+}
+
+/* Requests name other characters with %, which the comparison of paths does not undo. */
+static bool is_url_path(const char *text)
+{
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+		if (*c >= 0x80 || strchr(" ?#", *c))
+			return false;
+	return strlen(text) <= PEAL_OPTION_PATH_BYTES;
+}
+
+static bool is_network(const char *text)
+{
+	size_t length = strcspn(text, "/");
+	unsigned char address[16];
+	char copy[64], *end;
+	long bits;
+
+	if (length >= sizeof(copy))
+		return false;
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	if (inet_pton(AF_INET, copy, address) != 1 && inet_pton(AF_INET6, copy, address) != 1)
+		return false;
+	if (!text[length])
+		return true;
+	bits = strtol(text + length + 1, &end, 10);
+	return strchr("0123456789", text[length + 1]) && text[length + 1] && !*end && bits >= 0 &&
+	       bits <= (strchr(copy, ':') ? 128 : 32);
+}
+
+static int check_server(const struct peal_settings *s, struct peal_usage *usage)
+{
+	if (!s->host[0])
+		return peal_usage_set(usage, "--host: must not be empty");
+	if (s->name && (!s->name[0] || strlen(s->name) > PEAL_OPTION_NAME_BYTES))
+		return peal_usage_set(usage, "--name: must have 1 to %d bytes",
+				      PEAL_OPTION_NAME_BYTES);
+	if (s->path[0] != '/')
+		return peal_usage_set(usage, "--path: \"%s\" does not begin with a slash", s->path);
+	if (!is_url_path(s->path))
+		return peal_usage_set(usage,
+				      "--path: must be at most %d bytes of ASCII, without blank, ? "
+				      "and #",
+				      PEAL_OPTION_PATH_BYTES);
+	for (size_t i = 0; i < s->trusted_proxy.count; i++)
+		if (!is_network(s->trusted_proxy.items[i]))
+			return peal_usage_set(usage,
+					      "--trusted-proxy: \"%s\" is not an address or a CIDR "
+					      "block",
+					      s->trusted_proxy.items[i]);
+	if (s->transports.count == 0)
+		return peal_usage_set(usage, "--transports: at least one is needed");
+	return 0;
+}
+
+/* A setting that has no effect without another one. */
+struct needless {
+	bool given;
+	const char *flag;
+};
+
+static int refuse_needless(const struct needless *needless, size_t count, const char *without,
+			   struct peal_usage *usage)
+{
+	for (size_t i = 0; i < count; i++)
+		if (needless[i].given)
+			return peal_usage_set(usage, "%s: does nothing without %s",
+					      needless[i].flag, without);
+	return 0;
+}
+
+static int check_cors(const struct peal_settings *s, struct peal_usage *usage)
+{
+	const struct needless needless[] = {
+		{ s->cors_credentials, "--cors-credentials" },
+		{ PEAL_GIVEN(s, cors_methods), "--cors-methods" },
+		{ PEAL_GIVEN(s, cors_allowed_headers), "--cors-allowed-headers" },
+		{ PEAL_GIVEN(s, cors_exposed_headers), "--cors-exposed-headers" },
+		{ PEAL_GIVEN(s, cors_max_age), "--cors-max-age" },
+		{ PEAL_GIVEN(s, cors_options_success_status), "--cors-options-success-status" },
+		{ s->cors_preflight_continue, "--cors-preflight-continue" },
+	};
+
+	for (size_t i = 0; s->cors_origin.count > 1 && i < s->cors_origin.count; i++) {
+		const char *item = s->cors_origin.items[i];
+
+		if (!strcmp(item, "off") || !strcmp(item, "*") || !strcmp(item, "reflect"))
+			return peal_usage_set(usage,
+					      "--cors-origin: \"%s\" stands alone, without other "
+					      "origins",
+					      item);
+	}
+	if (s->cors_origin.count && strcmp(s->cors_origin.items[0], "off") != 0)
+		return 0;
+	return refuse_needless(needless, sizeof(needless) / sizeof(*needless), "--cors-origin",
+			       usage);
+}
+
+static int check_cookie(const struct peal_settings *s, struct peal_usage *usage)
+{
+	const struct needless needless[] = {
+		{ PEAL_GIVEN(s, cookie_name), "--cookie-name" },
+		{ PEAL_GIVEN(s, cookie_path), "--cookie-path" },
+		{ PEAL_GIVEN(s, cookie_domain), "--cookie-domain" },
+		{ PEAL_GIVEN(s, cookie_max_age), "--cookie-max-age" },
+		{ PEAL_GIVEN(s, cookie_http_only), "--cookie-http-only" },
+		{ PEAL_GIVEN(s, cookie_secure), "--cookie-secure" },
+		{ PEAL_GIVEN(s, cookie_same_site), "--cookie-same-site" },
+	};
+
+	if (!s->cookie)
+		return refuse_needless(needless, sizeof(needless) / sizeof(*needless), "--cookie",
+				       usage);
+	if (!s->cookie_name[0] || strpbrk(s->cookie_name, " \"(),/:;<=>?@[\\]{}"))
+		return peal_usage_set(usage, "--cookie-name: \"%s\" is not a token",
+				      s->cookie_name);
+	if (strchr(s->cookie_path, ';'))
+		return peal_usage_set(usage, "--cookie-path: must not hold a semicolon");
+	if (s->cookie_domain && strchr(s->cookie_domain, ';'))
+		return peal_usage_set(usage, "--cookie-domain: must not hold a semicolon");
+	return 0;
+}
+
+int peal_settings_check(const struct peal_settings *settings, struct peal_usage *usage)
+{
+	int r = check_server(settings, usage);
+
+	if (r == 0)
+		r = check_cors(settings, usage);
+	if (r == 0)
+		r = check_cookie(settings, usage);
+	return r;
+}
