@@ -19,15 +19,19 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LOGS = os.path.join(ROOT, "build", "test-logs")
 
+# Builds besides build/, and how they differ from it.
 SANITIZED = "build-asan"
-SANITIZE_OPTIONS = [
-    "--buildtype=debugoptimized",
-    "-Db_sanitize=address,undefined",
-    "-Db_lundef=false",
-    "-Db_ndebug=false",
-    "-Dc_args=-fno-sanitize-recover=undefined -fno-omit-frame-pointer",
-    "-Dtests=true",
-]
+FALLBACK = "build-fallback"
+BUILDS = {
+    SANITIZED: [
+        "--buildtype=debugoptimized",
+        "-Db_sanitize=address,undefined",
+        "-Db_lundef=false",
+        "-Db_ndebug=false",
+        "-Dc_args=-fno-sanitize-recover=undefined -fno-omit-frame-pointer",
+    ],
+    FALLBACK: ["--buildtype=debugoptimized", "-Ddirect_write=false"],
+}
 SANITIZE_ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
@@ -195,11 +199,11 @@ def node_suite(folder, log, environment):
     return command_suite(["node", "--test", "--test-reporter=tap", *files], log, environment)
 
 
-def sanitized(log):
-    """Builds the tree with AddressSanitizer and UndefinedBehaviorSanitizer. Returns a failed result, or None."""
-    steps = [["ninja", "-C", SANITIZED]]
-    if not os.path.exists(os.path.join(ROOT, SANITIZED, "build.ninja")):
-        steps.insert(0, ["meson", "setup", SANITIZED] + SANITIZE_OPTIONS)
+def built(build, log):
+    """Configures and builds one of BUILDS. Returns a failed result, or None."""
+    steps = [["ninja", "-C", build, "--quiet"]]
+    if not os.path.exists(os.path.join(ROOT, build, "build.ninja")):
+        steps.insert(0, ["meson", "setup", build, "-Dtests=true", *BUILDS[build]])
     for step in steps:
         if run(step, log, seconds=2 * LONGEST) != 0:
             result = Result()
@@ -233,24 +237,34 @@ def browser(log):
 
 
 def end_to_end(log):
-    return command_suite(["tests/e2e/run"], log, {"PEAL_BUILD": "build"})
+    return node_suite("tests/e2e", log, {"PEAL_BUILD": "build"})
+
+
+def reference(log):
+    """The end-to-end tests against the Node.js server: what they say about peal has to be true of it too."""
+    return node_suite("tests/e2e", log, {"TARGET": "reference"})
+
+
+def fallback_unit(log):
+    return built(FALLBACK, log) or meson_suite(FALLBACK, "unit", log)
 
 
 def sanitized_unit(log):
-    return sanitized(log) or meson_suite(SANITIZED, "unit", log, SANITIZE_ENVIRONMENT)
+    return built(SANITIZED, log) or meson_suite(SANITIZED, "unit", log, SANITIZE_ENVIRONMENT)
 
 
 def sanitized_fuzz(log):
-    return sanitized(log) or meson_suite(SANITIZED, "fuzz", log, SANITIZE_ENVIRONMENT)
+    return built(SANITIZED, log) or meson_suite(SANITIZED, "fuzz", log, SANITIZE_ENVIRONMENT)
 
 
 def sanitized_program(log):
-    return sanitized(log) or node_suite("tests/app", log, {"PEAL_BUILD": SANITIZED, **SANITIZE_ENVIRONMENT})
+    environment = {"PEAL_BUILD": SANITIZED, **SANITIZE_ENVIRONMENT}
+    return built(SANITIZED, log) or node_suite("tests/app", log, environment)
 
 
 def sanitized_end_to_end(log):
-    environment = {"PEAL_BUILD": SANITIZED, "PEAL_E2E_PART": "main", **SANITIZE_ENVIRONMENT}
-    return sanitized(log) or command_suite(["tests/e2e/run"], log, environment)
+    environment = {"PEAL_BUILD": SANITIZED, "PEAL_MUTATIONS": "100000", **SANITIZE_ENVIRONMENT}
+    return built(SANITIZED, log) or node_suite("tests/e2e", log, environment)
 
 
 SUITES = {
@@ -261,6 +275,8 @@ SUITES = {
     "app": program,
     "browser": browser,
     "e2e": end_to_end,
+    "reference": reference,
+    "fallback": fallback_unit,
     "asan-unit": sanitized_unit,
     "asan-fuzz": sanitized_fuzz,
     "asan-app": sanitized_program,
