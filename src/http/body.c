@@ -4,6 +4,7 @@
  * Strict where http_parser is not: exactly CR LF behind the data of a chunk, no blanks around its
  * size. Extensions and trailers are thrown away, and bounded in sum.
  */
+#include "base/hex.h"
 #include "base/limits.h"
 #include "http/parse.h"
 
@@ -36,21 +37,10 @@ bool peal_http_body_ended(const struct peal_http_body *body)
 	return body->state == ENDED;
 }
 
-static int digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Sixteen digits would pass any limit of ours; fifteen cannot overflow. */
 static bool take_size(struct peal_http_body *body, char c)
 {
-	int digit = digit_value(c);
+	int digit = peal_hex_value(c);
 	if (digit >= 0) {
 		body->left = body->left * 16 + (unsigned)digit;
 		return ++body->digits <= 15;

@@ -7,18 +7,8 @@
 
 #include <errno.h>
 
+#include "base/hex.h"
 #include "base/utf8.h"
-
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 /* The byte at *at, decoded; an escape that is none stays as it is. */
 static unsigned char next_byte(const char **at, const char *end)
@@ -27,10 +17,11 @@ static unsigned char next_byte(const char **at, const char *end)
 	*at = from + 1;
 	if (*from == '+')
 		return ' ';
-	if (*from != '%' || end - from < 3 || hex(from[1]) < 0 || hex(from[2]) < 0)
+	if (*from != '%' || end - from < 3 || peal_hex_value(from[1]) < 0 ||
+	    peal_hex_value(from[2]) < 0)
 		return (unsigned char)*from;
 	*at = from + 3;
-	return (unsigned char)(hex(from[1]) << 4 | hex(from[2]));
+	return (unsigned char)(peal_hex_value(from[1]) << 4 | peal_hex_value(from[2]));
 }
 
 static void append_decoded(struct peal_buffer *out, const char *at, const char *end)
