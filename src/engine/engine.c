@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "engine/transport.h"
+#include "protocol/text.h"
 
 void peal_engine_options_init(struct peal_engine_options *options)
 {
@@ -41,6 +42,9 @@ static int check(const struct peal_engine_options *options, const struct peal_lo
 		 options->transports &
 			 ~(unsigned)(PEAL_TRANSPORT_POLLING | PEAL_TRANSPORT_WEBSOCKET))
 		wrong = "transports";
+	else if (options->initial_packet &&
+		 !peal_utf8_valid(options->initial_packet, strlen(options->initial_packet)))
+		wrong = "initial_packet";
 	if (!wrong)
 		return 0;
 	peal_log(log, PEAL_LOG_ERROR, "engine option out of range",

@@ -169,8 +169,11 @@ static int make(struct peal_node *node, const struct peal_node_options *options)
 		.trusted_proxy_count = options->trusted_proxy_count,
 	};
 	r = peal_http_server_new(node->loop, &http, &node->stats, &node->log, &node->http);
-	if (r == -EINVAL)
+	if (r == -EINVAL) {
+		peal_log(&node->log, PEAL_LOG_ERROR, "option out of range",
+			 PEAL_FIELD_TEXT("option", "trusted_proxies"));
 		return PEAL_NODE_E_OPTION;
+	}
 	if (r < 0)
 		return r;
 	r = peal_websockets_new(node->loop, options->websocket_read_bytes, &node->stats, &node->log,

@@ -448,9 +448,15 @@ int peal_front_new(struct peal_engine *engine, struct peal_http_server *http,
 	peal_deadlines_init(&front->upgrade_due, engine->context->loop,
 			    engine->options.upgrade_timeout_ms, false, peal_upgrade_expired);
 	engine->front = front;
+	const char *option = "cookie";
 	int r = copy_cookie(front);
-	if (r == 0)
+	if (r == 0) {
+		option = "cors";
 		r = peal_cors_new(&engine->options.cors, &front->cors);
+	}
+	if (r == -EINVAL)
+		peal_log(engine->context->log, PEAL_LOG_ERROR, "engine option out of range",
+			 PEAL_FIELD_TEXT("option", option));
 	if (r == 0)
 		r = peal_http_server_mount(http, engine->options.path, &http_handler, front,
 					   front->cors);

@@ -27,6 +27,14 @@ static void unheard(enum peal_log_level level, const char *message,
 	strcat(heard, ";");
 }
 
+static void heard_fields(enum peal_log_level level, const char *message,
+			 const struct peal_log_field *fields, size_t count, void *userdata)
+{
+	(void)level, (void)message, (void)userdata;
+	for (size_t i = 0; i < count; i++)
+		strcat(strcat(heard, fields[i].text), ";");
+}
+
 static void set_up(void)
 {
 	heard[0] = '\0';
@@ -366,16 +374,30 @@ END_TEST
 
 START_TEST(names_an_option_that_is_out_of_range)
 {
-	options.log = unheard;
+	static const char *const bad_network[] = { "10.0.0.0/99" };
+	options.log = heard_fields;
+	struct peal_node_options good = options;
 	options.engine.ping_timeout_ms = 0;
 	ck_assert_int_eq(peal_node_new(&options, &node), PEAL_NODE_E_OPTION);
-	options.engine.ping_timeout_ms = 20000;
+	options = good;
 	options.max_clients = 0;
 	ck_assert_int_eq(peal_node_new(&options, &node), PEAL_NODE_E_OPTION);
-	options.max_clients = 10;
-	options.trusted_proxies = (const char *const[]){ "10.0.0.0/99" };
+	options = good;
+	options.trusted_proxies = bad_network;
 	options.trusted_proxy_count = 1;
 	ck_assert_int_eq(peal_node_new(&options, &node), PEAL_NODE_E_OPTION);
+	options = good;
+	options.engine.cookie.enabled = true;
+	options.engine.cookie.name = "a;b";
+	ck_assert_int_eq(peal_node_new(&options, &node), PEAL_NODE_E_OPTION);
+	options = good;
+	options.engine.cors.origin = PEAL_CORS_FIXED;
+	ck_assert_int_eq(peal_node_new(&options, &node), PEAL_NODE_E_OPTION);
+	options = good;
+	options.engine.initial_packet = "\xff";
+	ck_assert_int_eq(peal_node_new(&options, &node), PEAL_NODE_E_OPTION);
+	ck_assert_str_eq(heard,
+			 "ping_timeout_ms;max_clients;trusted_proxies;cookie;cors;initial_packet;");
 	node = NULL;
 }
 END_TEST
