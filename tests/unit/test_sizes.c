@@ -25,7 +25,8 @@ static const struct size {
 	{ "struct peal_websocket", sizeof(struct peal_websocket), 104 },
 	{ "struct peal_client", sizeof(struct peal_client), 112 },
 	{ "struct peal_socket", sizeof(struct peal_socket), 208 },
-	{ "struct peal_membership", sizeof(struct peal_membership), 32 },
+	{ "struct peal_membership and struct peal_member",
+	  sizeof(struct peal_membership) + sizeof(struct peal_member), 32 },
 	{ "struct peal_http_connection, also of a polling client",
 	  sizeof(struct peal_http_connection), 448 },
 };
