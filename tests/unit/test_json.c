@@ -10,7 +10,7 @@
 
 static bool validates(const char *text, size_t length, struct peal_json_facts *ret_facts)
 {
-	char *exact = malloc(length ? length : 1);
+	char *exact = calloc(1, length ? length : 1);
 	memcpy(exact, text, length);
 	bool r = peal_json_validate(exact, length, ret_facts);
 	free(exact);
@@ -416,7 +416,7 @@ START_TEST(numbers_print_as_in_javascript)
 	assert_prints(100, "100");
 	assert_prints(123456789.125, "123456789.125");
 	assert_prints(9007199254740991, "9007199254740991");
-	assert_prints(9007199254740993, "9007199254740992");
+	assert_prints(9007199254740993.0, "9007199254740992");
 	assert_prints(123456789012345680000.0, "123456789012345680000");
 	assert_prints(1e20, "100000000000000000000");
 	assert_prints(1e21, "1e+21");

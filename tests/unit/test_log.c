@@ -72,8 +72,8 @@ START_TEST(a_client_cannot_forge_a_line)
 		"\xc2\x85level=error",	   /* U+0085 NEXT LINE */
 		"\xe2\x80\xa8level=error", /* U+2028 */
 		"\x1b[2J",
-		"\xc2\x9b"
-		"2J",	/* CSI in one character */
+		("\xc2\x9b"
+		 "2J"), /* CSI in one character */
 		"\x9bX" /* the same as a stray byte */
 	};
 	char line[300], json[300];
