@@ -193,11 +193,13 @@ static void on_end(evutil_socket_t fd, short what, void *userdata)
 	(void)fd;
 	(void)what;
 	peal_loop_enter(loop);
-	loop->entered = false;
 	/* Whoever asks from here on means the next pass. */
 	loop->end_wanted = true;
 	bool more = end_of_turn(loop);
 	loop->end_wanted = more;
+	/* Last of all: what this pass arms belongs to this turn, and the next one must look at the
+	 * clock again. */
+	loop->entered = false;
 	if (more) {
 		static const struct timeval now = { 0, 0 };
 		event_add(loop->end_event, &now);

@@ -18,6 +18,7 @@ struct peal_loop {
 	bool entered;		 /* the clock was looked at in this turn */
 	bool end_wanted;	 /* the end-of-turn event is active or its timer is armed */
 	bool in_task;
+	bool expiring;	 /* what is due is being fired */
 	bool fake_clock; /* no libevent timer then: tests step by hand */
 
 	struct event *end_event;

@@ -100,6 +100,10 @@ int peal_timer_arm(struct peal_loop *loop, struct peal_timer *timer, unsigned de
 		}
 		place(loop, timer, loop->heap_count++);
 	}
+	/* Without delay from inside of a handler means the next pass: the one at hand would never
+	 * end. */
+	if (!delay_ms && loop->expiring)
+		delay_ms = 1;
 	timer->due_ms = peal_loop_now_ms(loop) + delay_ms;
 	sift(loop, timer->heap_index - 1);
 	if (timer->heap_index == 1)
@@ -124,8 +128,7 @@ void peal_timer_disarm(struct peal_loop *loop, struct peal_timer *timer)
 
 void peal_loop_expire(struct peal_loop *loop)
 {
-	/* Only what was due at the start of this pass: a handler that arms a zero delay again comes
-	 * in the next. */
+	loop->expiring = true;
 	peal_list_each (link, &loop->deadlines) {
 		struct peal_deadlines *deadlines =
 			peal_container(link, struct peal_deadlines, link);
@@ -146,6 +149,7 @@ void peal_loop_expire(struct peal_loop *loop)
 		peal_timer_disarm(loop, timer);
 		timer->fn(timer);
 	}
+	loop->expiring = false;
 }
 
 uint64_t peal_loop_next_due(struct peal_loop *loop)

@@ -301,6 +301,72 @@ START_TEST(two_loops_and_a_foreign_timer_share_one_base)
 }
 END_TEST
 
+static struct peal_loop *arming_loop;
+static struct peal_deadlines long_ones;
+static struct peal_deadline late_deadline;
+
+static void never(struct peal_deadlines *deadlines, struct peal_deadline *deadline)
+{
+	(void)deadlines, (void)deadline;
+	ck_abort_msg("a deadline of a minute expired");
+}
+
+static void arm_in_task(struct peal_task *task)
+{
+	(void)task;
+	peal_deadline_arm(&long_ones, &late_deadline);
+}
+
+START_TEST(looks_at_the_clock_in_each_turn_whatever_the_end_of_the_last_one_armed)
+{
+	struct event_base *base = event_base_new();
+	struct peal_task task = { .fn = arm_in_task };
+	ck_assert_int_eq(peal_loop_new(base, NULL, &stats, &silent, &arming_loop), 0);
+	peal_deadlines_init(&long_ones, arming_loop, 60000, false, never);
+	peal_loop_defer(arming_loop, &task);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	ck_assert(peal_deadline_armed(&late_deadline));
+	uint64_t first_ms = late_deadline.due_ms;
+	usleep(100000);
+	/* As an event of the next turn does. */
+	peal_deadline_arm(&long_ones, &late_deadline);
+	ck_assert_uint_ge(late_deadline.due_ms, first_ms + 99);
+	peal_deadline_disarm(&late_deadline);
+	peal_deadlines_deinit(&long_ones);
+	peal_loop_free(arming_loop);
+	event_base_free(base);
+}
+END_TEST
+
+static int rearmed;
+
+static void arm_again(struct peal_timer *timer)
+{
+	/* Ends a run in which nobody else gets a turn, so that the test fails instead of hanging.
+	 */
+	if (++rearmed < 100000)
+		ck_assert_int_eq(peal_timer_arm(arming_loop, timer, 0), 0);
+}
+
+START_TEST(a_timer_that_arms_itself_again_without_delay_leaves_the_others_their_turns)
+{
+	struct event_base *base = event_base_new();
+	struct peal_timer timer = { .fn = arm_again };
+	rearmed = 0;
+	ck_assert_int_eq(peal_loop_new(base, NULL, &stats, &silent, &arming_loop), 0);
+	ck_assert_int_eq(peal_timer_arm(arming_loop, &timer, 0), 0);
+	for (int i = 0; i < 1000 && !rearmed; i++)
+		event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_int_eq(rearmed, 1);
+	for (int i = 0; i < 1000 && rearmed < 3; i++)
+		event_base_loop(base, EVLOOP_ONCE);
+	ck_assert_int_eq(rearmed, 3);
+	peal_timer_disarm(arming_loop, &timer);
+	peal_loop_free(arming_loop);
+	event_base_free(base);
+}
+END_TEST
+
 static void on_uv_timer(uv_timer_t *timer)
 {
 	(*(int *)timer->data)++;
@@ -364,6 +430,10 @@ int main(void)
 	tcase_add_test(turns, puts_deadlines_off_by_the_time_it_stood_still);
 	tcase_add_test(turns, does_not_take_a_busy_turn_for_a_standstill);
 	tcase_add_test(turns, two_loops_and_a_foreign_timer_share_one_base);
+	tcase_add_test(turns,
+		       looks_at_the_clock_in_each_turn_whatever_the_end_of_the_last_one_armed);
+	tcase_add_test(turns,
+		       a_timer_that_arms_itself_again_without_delay_leaves_the_others_their_turns);
 	tcase_add_test(turns, libuv_rides_on_the_same_base);
 	suite_add_tcase(suite, turns);
 	SRunner *runner = srunner_create(suite);
