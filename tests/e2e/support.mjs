@@ -21,12 +21,12 @@ const patience = 30000;
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-// A test that holds for both targets; for peal alone; for the reference alone.
-export function scenario(name, run) {
-	test(name, { timeout: patience * 2 }, run);
+// A test that holds for both targets, and one for peal alone.
+export function scenario(name, run, timeout = patience * 2) {
+	test(name, { timeout }, run);
 }
-export function pealScenario(name, run) {
-	if (isPeal) scenario(name, run);
+export function pealScenario(name, run, timeout) {
+	if (isPeal) scenario(name, run, timeout);
 }
 
 export async function within(promise, what, ms = patience) {
