@@ -110,7 +110,10 @@ struct peal_response_headers;
  * for a bad name or value. */
 PEAL_API int peal_response_headers_add(struct peal_response_headers *headers, const char *name,
 				       const char *value);
-/* Lets the application add headers; @initial on the first response of a session. */
+/*
+ * Lets the application add headers. Called for each response to a session, and for the first one of
+ * a session once more before that, with @initial true.
+ */
 typedef void peal_headers_fn(const struct peal_request *request, bool initial,
 			     struct peal_response_headers *headers, void *userdata);
 

@@ -84,7 +84,12 @@ static void on_ping_due(struct peal_deadlines *deadlines, struct peal_deadline *
 	uint64_t late_ms = peal_loop_real_ms(loop) - deadline->due_ms;
 	peal_deadline_arm_from(&engine->pong_due, &session->heartbeat,
 			       peal_loop_now_ms(loop) - (late_ms < 5 ? late_ms : 0));
-	if (session->state == PEAL_SESSION_OPEN)
+	if (session->state != PEAL_SESSION_OPEN)
+		return;
+	/* One for all. Without memory for it the session ends at its deadline. */
+	if (!engine->ping_frame)
+		engine->ping_frame = peal_frame_new_copy(engine->context->stats, false, "2", 1);
+	if (engine->ping_frame)
 		(void)peal_session_queue(session, engine->ping_frame);
 }
 
@@ -134,9 +139,7 @@ int peal_engine_create(struct peal_engine_context *context,
 		engine->options.outbox_limit = (1u << 20) + engine->options.max_http_buffer_size;
 	engine->path = strdup(options->path);
 	engine->initial_packet = options->initial_packet ? strdup(options->initial_packet) : NULL;
-	engine->ping_frame = peal_frame_new_copy(context->stats, false, "2", 1);
-	if (!engine->path || !engine->ping_frame ||
-	    (options->initial_packet && !engine->initial_packet)) {
+	if (!engine->path || (options->initial_packet && !engine->initial_packet)) {
 		peal_engine_destroy(engine);
 		return -ENOMEM;
 	}
@@ -150,6 +153,8 @@ void peal_engine_discard_all(struct peal_engine *engine)
 {
 	peal_list_each (link, &engine->sessions)
 		peal_session_discard(peal_container(link, struct peal_session, link));
+	peal_frame_unref(engine->ping_frame);
+	engine->ping_frame = NULL;
 }
 
 void peal_engine_destroy(struct peal_engine *engine)

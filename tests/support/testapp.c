@@ -59,6 +59,8 @@ static int count_survivors(const struct peal_stats *stats)
 	GONE(rooms)
 	GONE(memberships)
 	GONE(outbox_bytes)
+	GONE(frames)
+	GONE(frame_bytes)
 	GONE(http_connections)
 	GONE(websocket_connections)
 #undef GONE
