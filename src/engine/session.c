@@ -86,6 +86,11 @@ int peal_session_create(struct peal_engine *engine, const struct peal_transport 
 		free(request);
 		return r;
 	}
+	if (engine->context->draining) {
+		/* The generator has closed the node. */
+		free(request);
+		return -ESHUTDOWN;
+	}
 	size_t length = strlen(sid);
 	struct peal_session *session = calloc(1, sizeof(*session) + length + 1);
 	if (!session) {
@@ -127,6 +132,9 @@ void peal_session_opened(struct peal_session *session)
 {
 	struct peal_engine *engine = session->engine;
 	peal_loop_run_tasks(engine->context->loop);
+	/* What was told first may have ended it; then nobody ever hears of it. */
+	if (session->state == PEAL_SESSION_CLOSED)
+		return;
 	session->opened = true;
 	if (engine->handlers.connection)
 		engine->handlers.connection(session, engine->userdata);

@@ -52,6 +52,11 @@ void peal_uv_bridge_run(struct peal_uv_bridge *bridge)
 	pass(bridge);
 }
 
+bool peal_uv_bridge_running(const struct peal_uv_bridge *bridge)
+{
+	return bridge->running;
+}
+
 struct uv_loop_s *peal_uv_bridge_uv(struct peal_uv_bridge *bridge)
 {
 	return &bridge->uv;

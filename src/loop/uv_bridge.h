@@ -25,5 +25,7 @@ struct uv_loop_s *peal_uv_bridge_uv(struct peal_uv_bridge *bridge);
 void peal_uv_bridge_kick(struct peal_uv_bridge *bridge);
 /* One pass now, without waiting. Not from inside a pass. */
 void peal_uv_bridge_run(struct peal_uv_bridge *bridge);
+/* Inside of a pass. */
+bool peal_uv_bridge_running(const struct peal_uv_bridge *bridge);
 
 #endif

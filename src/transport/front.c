@@ -16,6 +16,7 @@ struct asking {
 	struct peal_front *front;
 	struct peal_http_request *http; /* NULL when the client left meanwhile */
 	struct peal_request *request;	/* the hook's copy, which becomes the session's */
+	struct peal_timer later; /* armed when it was accepted at a moment that does not do */
 };
 
 /* What the query of a request says. */
@@ -238,6 +239,12 @@ static void open_session(struct peal_front *front, struct peal_http_request *req
 		return;
 	}
 	peal_front_headers(front, request, true);
+	peal_front_headers(front, request, false);
+	if (session->state == PEAL_SESSION_CLOSED) {
+		/* One of the hooks has closed the node. */
+		answer_error(front, request, 503, E_BAD_REQUEST, messages[E_BAD_REQUEST]);
+		return;
+	}
 	if (!websocket) {
 		session->parked_get = request;
 		peal_http_request_set_userdata(request, session);
@@ -245,20 +252,22 @@ static void open_session(struct peal_front *front, struct peal_http_request *req
 		peal_session_opened(session);
 		return;
 	}
-	engine->context->stats->sessions_websocket++;
 	session->handshake_frames = 0;
-	peal_front_headers(front, request, false);
-	session->websocket =
+	struct peal_websocket *connection =
 		peal_front_adopt(front, request, &peal_websocket_session_handler, session);
-	if (session->websocket)
-		peal_session_opened(session);
-	else
+	if (!connection) {
 		peal_session_close_for(session, "transport error", NULL, PEAL_RELEASE_CUT);
+		return;
+	}
+	peal_websocket_attach(session, connection);
+	peal_session_opened(session);
 }
 
 static void asking_free(struct asking *asking)
 {
 	peal_decision_forget(&asking->decision);
+	peal_timer_disarm(asking->front->engine->context->loop, &asking->later);
+	asking->front->asking_count--;
 	peal_list_unlink(&asking->link);
 	free(asking->request);
 	free(asking);
@@ -276,6 +285,27 @@ static bool full(struct peal_front *front, struct peal_http_request *request)
 	return true;
 }
 
+/* Open what was accepted, if its client is still there. Frees @asking. */
+static void open_accepted(struct asking *asking)
+{
+	struct peal_front *front = asking->front;
+	struct peal_http_request *request = asking->http;
+	struct peal_request *copy = asking->request;
+	asking->request = NULL;
+	asking_free(asking);
+	if (request)
+		peal_http_request_set_userdata(request, NULL);
+	if (request && !full(front, request))
+		open_session(front, request, copy);
+	else
+		free(copy);
+}
+
+static void on_later(struct peal_timer *timer)
+{
+	open_accepted(peal_container(timer, struct asking, later));
+}
+
 static void on_allowed(struct peal_decision *decision, bool accepted, const char *message,
 		       const char *data)
 {
@@ -283,15 +313,23 @@ static void on_allowed(struct peal_decision *decision, bool accepted, const char
 	struct peal_front *front = asking->front;
 	struct peal_http_request *request = asking->http;
 	(void)data;
+	if (accepted && request && wants_websocket(front, request) &&
+	    peal_websockets_busy(front->websockets)) {
+		/* The answer came from inside of what another WebSocket is just delivering. */
+		if (peal_timer_arm(front->engine->context->loop, &asking->later, 0) == 0)
+			return;
+		asking->http = NULL;
+		peal_http_request_set_userdata(request, NULL);
+		answer_error(front, request, 503, E_BAD_REQUEST, messages[E_BAD_REQUEST]);
+	}
+	if (accepted) {
+		open_accepted(asking);
+		return;
+	}
+	asking->http = NULL;
 	if (request) {
 		peal_http_request_set_userdata(request, NULL);
-		if (!accepted) {
-			refuse(front, request, E_FORBIDDEN, message, "FORBIDDEN");
-		} else if (!full(front, request)) {
-			struct peal_request *copy = asking->request;
-			asking->request = NULL;
-			open_session(front, request, copy);
-		}
+		refuse(front, request, E_FORBIDDEN, message, "FORBIDDEN");
 	}
 	asking_free(asking);
 }
@@ -306,8 +344,11 @@ static void ask(struct peal_front *front, struct peal_http_request *request)
 		open_session(front, request, copy);
 		return;
 	}
-	if (copy && (asking = calloc(1, sizeof(*asking)))) {
+	/* Those whose clients left count until the hook has answered. */
+	if (copy && front->asking_count < front->engine->context->max_sessions &&
+	    (asking = calloc(1, sizeof(*asking)))) {
 		asking->decision.fn = on_allowed;
+		asking->later.fn = on_later;
 		next = peal_decision_ask(front->decisions, &asking->decision);
 	}
 	if (!next) {
@@ -320,6 +361,7 @@ static void ask(struct peal_front *front, struct peal_http_request *request)
 	asking->http = request;
 	asking->request = copy;
 	peal_list_append(&front->asking, &asking->link);
+	front->asking_count++;
 	/* Tells on_abort() that no session has this request yet. */
 	peal_http_request_set_userdata(request, &front->asking);
 	options->allow_request(copy, next, options->userdata);

@@ -10,14 +10,20 @@
 #include "protocol/text.h"
 #include "transport/transports.h"
 
-static void respond_text(struct peal_front *front, struct peal_http_request *request,
-			 const void *body, size_t length, const char *content_type)
+#define POLL_CONTENT_TYPE "text/plain; charset=UTF-8"
+
+static void add_headers(struct peal_http_request *request)
 {
 	const char *agent = peal_request_header(peal_http_request_request(request), "user-agent");
 	if (agent && (strstr(agent, ";MSIE") || strstr(agent, "Trident/")))
 		peal_http_request_add_header(request, "X-XSS-Protection", "0");
 	peal_http_request_add_header(request, "cache-control", "no-store");
-	peal_front_headers(front, request, false);
+}
+
+static void respond_text(struct peal_http_request *request, const void *body, size_t length,
+			 const char *content_type)
+{
+	add_headers(request);
 	peal_http_request_respond(request, 200, content_type, body, length, false);
 }
 
@@ -25,7 +31,6 @@ static void respond_text(struct peal_front *front, struct peal_http_request *req
 static void respond_get(struct peal_session *session, const char *body, size_t length,
 			bool compress)
 {
-	struct peal_front *front = peal_front_of(session);
 	const struct peal_engine_options *options = &session->engine->options;
 	struct peal_http_request *request = session->parked_get;
 	session->parked_get = NULL;
@@ -38,15 +43,14 @@ static void respond_get(struct peal_session *session, const char *body, size_t l
 		if (encoding &&
 		    peal_compress(encoding, body, length, &compressed, &compressed_length) == 0) {
 			peal_http_request_add_header(request, "Content-Encoding", encoding);
-			peal_http_request_add_header(request, "cache-control", "no-store");
-			peal_front_headers(front, request, false);
-			peal_http_request_respond_chunked(request, 200, "text/plain; charset=UTF-8",
+			add_headers(request);
+			peal_http_request_respond_chunked(request, 200, POLL_CONTENT_TYPE,
 							  compressed, compressed_length);
 			free(compressed);
 			return;
 		}
 	}
-	respond_text(front, request, body, length, "text/plain; charset=UTF-8");
+	respond_text(request, body, length, POLL_CONTENT_TYPE);
 }
 
 static bool polling_writable(const struct peal_session *session)
@@ -155,12 +159,18 @@ void peal_polling_get(struct peal_front *front, struct peal_session *session,
 		refuse_and_close(session, request, "overlap from client");
 		return;
 	}
+	peal_front_headers(front, request, false);
+	if (session->state == PEAL_SESSION_CLOSED) {
+		/* The hook has closed it: what a parked one would have got. */
+		respond_text(request, "1", 1, POLL_CONTENT_TYPE);
+		return;
+	}
 	if (session->finish_waits && peal_outbox_empty(&session->outbox)) {
 		/* The end of an orderly close. */
-		respond_text(front, request,
+		respond_text(request,
 			     "6\x1e"
 			     "1",
-			     3, "text/plain; charset=UTF-8");
+			     3, POLL_CONTENT_TYPE);
 		peal_session_closed(session);
 		return;
 	}
@@ -219,7 +229,8 @@ void peal_polling_body(struct peal_http_request *request, const char *body, size
 		else
 			peal_session_receive_text(session, unit, unit_length);
 	}
-	respond_text(front, request, "ok", 2, "text/html");
+	peal_front_headers(front, request, false);
+	respond_text(request, "ok", 2, "text/html");
 }
 
 void peal_polling_abort(struct peal_http_request *request, enum peal_http_abort why)

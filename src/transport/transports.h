@@ -19,7 +19,8 @@ struct peal_front {
 	struct peal_cors *cors;
 	char *cookie_name, *cookie_path, *cookie_domain;
 	struct peal_deadlines upgrade_due;
-	struct peal_list asking;    /* new sessions whose allowRequest hook has not answered */
+	struct peal_list asking; /* new sessions whose allowRequest hook has not answered */
+	size_t asking_count;
 	struct peal_buffer scratch; /* of poll responses */
 };
 
@@ -44,6 +45,8 @@ void peal_upgrade_expired(struct peal_deadlines *deadlines, struct peal_deadline
 
 /* websocket_transport.c: the handler of connections that carry a session (context: the session). */
 extern const struct peal_websocket_handler peal_websocket_session_handler;
+/* The session has this connection from here on, until it is released or ends. */
+void peal_websocket_attach(struct peal_session *session, struct peal_websocket *websocket);
 
 /*
  * front.c: check key and version of an upgrade request, refusing it where they are wrong, and turn
@@ -54,7 +57,11 @@ struct peal_websocket *peal_front_adopt(struct peal_front *front, struct peal_ht
 					void *context);
 /* The key and version are fine; otherwise the refusal was sent. */
 bool peal_front_check_websocket(struct peal_front *front, struct peal_http_request *request);
-/* Let the application add headers to an answer. */
+/*
+ * Let the application add headers to an answer. Called when a request comes and not when its answer
+ * leaves, because a parked request may be answered from inside of a public function. The hook may
+ * close the node, and with it any session.
+ */
 void peal_front_headers(struct peal_front *front, struct peal_http_request *request, bool initial);
 /* The front that an engine is mounted with. */
 struct peal_front *peal_front_of(const struct peal_session *session);

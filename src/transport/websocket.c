@@ -561,6 +561,11 @@ void peal_websockets_cut_all(struct peal_websockets *websockets)
 		peal_websocket_cut(peal_container(link, struct peal_websocket, link));
 }
 
+bool peal_websockets_busy(const struct peal_websockets *websockets)
+{
+	return peal_uv_bridge_running(websockets->bridge);
+}
+
 size_t peal_websockets_count(const struct peal_websockets *websockets)
 {
 	return websockets->count;

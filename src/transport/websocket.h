@@ -65,6 +65,11 @@ int peal_websockets_new(struct peal_loop *loop, size_t read_bytes, struct peal_s
 void peal_websockets_free(struct peal_websockets *websockets);
 /* Close the TCP connections of all that are still there. */
 void peal_websockets_cut_all(struct peal_websockets *websockets);
+/*
+ * Inside of a handler's call: libwebsockets has input of a connection in the buffer that an
+ * adoption would overwrite, so nothing may be adopted now.
+ */
+bool peal_websockets_busy(const struct peal_websockets *websockets);
 /* Connections that are still there, closing ones included. */
 size_t peal_websockets_count(const struct peal_websockets *websockets);
 

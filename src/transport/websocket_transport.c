@@ -77,11 +77,25 @@ static bool websocket_finish(struct peal_session *session)
 	return !session->websocket->choked;
 }
 
-static void websocket_release(struct peal_session *session, enum peal_release how)
+void peal_websocket_attach(struct peal_session *session, struct peal_websocket *websocket)
+{
+	session->websocket = websocket;
+	session->engine->context->stats->sessions_websocket++;
+}
+
+/* Return: the connection that the session had; NULL when it had none. */
+static struct peal_websocket *detach(struct peal_session *session)
 {
 	struct peal_websocket *websocket = session->websocket;
+	if (websocket)
+		session->engine->context->stats->sessions_websocket--;
 	session->websocket = NULL;
-	session->engine->context->stats->sessions_websocket--;
+	return websocket;
+}
+
+static void websocket_release(struct peal_session *session, enum peal_release how)
+{
+	struct peal_websocket *websocket = detach(session);
 	if (!websocket)
 		return;
 	if (how == PEAL_RELEASE_CUT)
@@ -122,7 +136,7 @@ static void on_ended(struct peal_websocket *websocket, enum peal_websocket_end h
 		     const char *description)
 {
 	struct peal_session *session = websocket->context;
-	session->websocket = NULL;
+	detach(session);
 	peal_session_close_for(session,
 			       how == PEAL_WEBSOCKET_CLOSED ? "transport close" : "transport error",
 			       description, PEAL_RELEASE_SERVER);

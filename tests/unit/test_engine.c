@@ -1,0 +1,441 @@
+/*
+ * A bare engine over real sockets: what hooks and handlers may do to the sessions, requests and
+ * connections at hand, and sessions that end in the middle of something.
+ */
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <peal/peal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct event_base *base;
+static struct peal_node *node;
+static struct peal_engine *engine;
+static struct peal_engine_options options;
+static struct peal_engine_handlers handlers;
+static struct peal_session *session; /* the one opened last, until it is closed */
+static struct peal_next *waiting;
+static char heard[4096];
+static unsigned hooks;
+
+static void on_connection(struct peal_session *s, void *userdata)
+{
+	(void)userdata;
+	session = s;
+	strcat(heard, "open;");
+}
+
+static void on_message(struct peal_session *s, const void *data, size_t length, bool binary,
+		       void *userdata)
+{
+	(void)s, (void)binary, (void)userdata;
+	strncat(heard, data, length);
+	strcat(heard, ";");
+}
+
+static void on_close(struct peal_session *s, const char *reason, const char *description,
+		     void *userdata)
+{
+	(void)description, (void)userdata;
+	if (s == session)
+		session = NULL;
+	strcat(heard, reason);
+	strcat(heard, ";");
+}
+
+static void set_up(void)
+{
+	struct peal_node_options all;
+	base = event_base_new();
+	session = NULL;
+	waiting = NULL;
+	heard[0] = '\0';
+	hooks = 0;
+	handlers = (struct peal_engine_handlers){ on_connection, on_message, on_close, NULL };
+	peal_engine_options_init(&options);
+	peal_node_options_init(&all);
+	all.port = 0;
+	all.base = base;
+	all.log_level = PEAL_LOG_ERROR;
+	ck_assert_int_eq(peal_node_new(&all, &node), 0);
+	ck_assert_int_eq(peal_node_listen(node), 0);
+}
+
+static void make(void)
+{
+	ck_assert_int_eq(peal_engine_new(node, &options, &handlers, NULL, &engine), 0);
+}
+
+static void turn(void)
+{
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	usleep(500);
+}
+
+static void turns(int count)
+{
+	while (count--)
+		turn();
+}
+
+/* Nothing of the clients stays behind. */
+static void tear_down(void)
+{
+	struct peal_stats stats;
+	peal_node_close(node, 50, NULL, NULL);
+	do {
+		turn();
+		peal_node_stats(node, &stats);
+	} while (stats.sessions || stats.http_connections || stats.websocket_connections);
+	ck_assert_uint_eq(stats.sessions_websocket, 0);
+	ck_assert_uint_eq(stats.outbox_bytes, 0);
+	peal_node_free(node);
+	event_base_free(base);
+}
+
+static int dial(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_port = htons(peal_node_port(node)),
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+/* Read until @end shows up or the connection ends, for at most ten seconds. */
+static const char *read_until(int fd, const char *end)
+{
+	static char text[65536];
+	size_t have = 0;
+	for (int i = 0; i < 20000; i++) {
+		ssize_t n = recv(fd, text + have, sizeof(text) - 1 - have, MSG_DONTWAIT);
+		if (n > 0)
+			have += (size_t)n;
+		text[have] = '\0';
+		if (n == 0 || memmem(text, have, end, strlen(end)))
+			break;
+		turn();
+	}
+	ck_assert_msg(memmem(text, have, end, strlen(end)), "wanted %s, got: %s", end, text);
+	return text;
+}
+
+static void say(int fd, const char *text)
+{
+	ck_assert_int_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+}
+
+#define POLL "GET /engine.io/?EIO=4&transport=polling%s%s HTTP/1.1\r\nHost: x\r\n\r\n"
+#define UPGRADE                                                                             \
+	"GET /engine.io/?EIO=4&transport=websocket%s%s HTTP/1.1\r\nHost: x\r\nConnection: " \
+	"Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " \
+	"dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+/* @sid NULL: a new session. */
+static void ask(int fd, const char *format, const char *sid)
+{
+	char request[512];
+	snprintf(request, sizeof(request), format, sid ? "&sid=" : "", sid ? sid : "");
+	say(fd, request);
+}
+
+/* Return: its sid, valid until the next call. */
+static const char *open_polling(int fd)
+{
+	static char sid[21];
+	ask(fd, POLL, NULL);
+	memcpy(sid, strstr(read_until(fd, "maxPayload\":1000000}"), "\"sid\":\"") + 7, 20);
+	return sid;
+}
+
+/* A short text message of a client, masked with zeros, at @to. Return: its length. */
+static size_t frame(char *to, const char *text)
+{
+	size_t length = strlen(text);
+	to[0] = (char)0x81;
+	to[1] = (char)(0x80 | length);
+	memset(to + 2, 0, 4);
+	memcpy(to + 6, text, length);
+	return 6 + length;
+}
+
+static void say_frame(int fd, const char *text)
+{
+	char bytes[256];
+	size_t length = frame(bytes, text);
+	ck_assert_int_eq(send(fd, bytes, length, MSG_NOSIGNAL), (ssize_t)length);
+}
+
+/* --- hooks --------------------------------------------------------------------------------- */
+
+static void count_headers(const struct peal_request *request, bool initial,
+			  struct peal_response_headers *headers, void *userdata)
+{
+	(void)request, (void)userdata;
+	hooks++;
+	ck_assert_int_eq(
+		peal_response_headers_add(headers, initial ? "X-Initial" : "X-Each", "yes"), 0);
+}
+
+START_TEST(calls_no_hook_from_inside_of_a_close)
+{
+	options.headers = count_headers;
+	make();
+	int fd = dial();
+	const char *sid = open_polling(fd);
+	ask(fd, POLL, sid);
+	turns(20);
+	unsigned before = hooks;
+	peal_session_close(session);
+	ck_assert_uint_eq(hooks, before);
+	ck_assert_ptr_nonnull(strstr(read_until(fd, "\r\n\r\n1"), "X-Each: yes\r\n"));
+	ck_assert_uint_eq(hooks, before);
+	turns(5);
+	ck_assert_str_eq(heard, "open;forced close;");
+	close(fd);
+}
+END_TEST
+
+static bool close_initial, close_each;
+
+static void close_in_headers(const struct peal_request *request, bool initial,
+			     struct peal_response_headers *headers, void *userdata)
+{
+	(void)request, (void)headers, (void)userdata;
+	if (initial ? close_initial : close_each)
+		peal_node_close(node, 100, NULL, NULL);
+}
+
+START_TEST(a_hook_may_close_the_node_under_a_new_polling_session)
+{
+	options.headers = close_in_headers;
+	close_initial = true;
+	make();
+	int fd = dial();
+	ask(fd, POLL, NULL);
+	read_until(fd, "HTTP/1.1 503");
+	close(fd);
+	turns(20);
+	ck_assert_str_eq(heard, "");
+}
+END_TEST
+
+START_TEST(a_hook_may_close_the_node_under_a_new_websocket_session)
+{
+	options.headers = close_in_headers;
+	close_initial = true;
+	make();
+	int fd = dial();
+	ask(fd, UPGRADE, NULL);
+	read_until(fd, "HTTP/1.1 503");
+	close(fd);
+	turns(20);
+	ck_assert_str_eq(heard, "");
+}
+END_TEST
+
+START_TEST(a_hook_may_close_the_node_under_a_poll)
+{
+	options.headers = close_in_headers;
+	close_initial = close_each = false;
+	make();
+	int fd = dial();
+	const char *sid = open_polling(fd);
+	close_each = true;
+	ask(fd, POLL, sid);
+	read_until(fd, "\r\n\r\n1");
+	close(fd);
+	turns(20);
+	ck_assert_str_eq(heard, "open;forced close;");
+}
+END_TEST
+
+START_TEST(a_hook_may_close_the_node_under_an_upgrade)
+{
+	options.headers = close_in_headers;
+	close_initial = close_each = false;
+	make();
+	int fd = dial(), candidate = dial();
+	const char *sid = open_polling(fd);
+	close_each = true;
+	ask(candidate, UPGRADE, sid);
+	turns(20);
+	/* Whatever became of it, the session is gone and the connection follows. */
+	(void)!send(candidate, "\x81\x86\0\0\0\0002probe", 12, MSG_NOSIGNAL);
+	turns(20);
+	ck_assert_str_eq(heard, "open;forced close;");
+	close(candidate);
+	close(fd);
+}
+END_TEST
+
+static int close_in_generate(const struct peal_request *request, char buffer[64], void *userdata)
+{
+	(void)request, (void)userdata;
+	strcpy(buffer, "id");
+	peal_node_close(node, 100, NULL, NULL);
+	return 0;
+}
+
+START_TEST(a_session_whose_id_generator_closes_the_node_is_not_opened)
+{
+	options.generate_id = close_in_generate;
+	make();
+	int fd = dial();
+	ask(fd, UPGRADE, NULL);
+	read_until(fd, "HTTP/1.1 503");
+	turns(5);
+	ck_assert_str_eq(heard, "");
+	close(fd);
+}
+END_TEST
+
+START_TEST(counts_no_session_that_never_opened)
+{
+	struct peal_stats stats;
+	options.outbox_limit = 10; /* not even the handshake */
+	make();
+	int fd = dial();
+	ask(fd, UPGRADE, NULL);
+	read_until(fd, "HTTP/1.1 503");
+	peal_node_stats(node, &stats);
+	ck_assert_uint_eq(stats.sessions_websocket, 0);
+	close(fd);
+}
+END_TEST
+
+static void allow_later(const struct peal_request *request, struct peal_next *next, void *userdata)
+{
+	char verdict[16];
+	(void)userdata;
+	if (peal_request_query(request, "later", verdict, sizeof(verdict)) < 0)
+		peal_next_accept(next);
+	else
+		waiting = next;
+}
+
+static void accept_on_message(struct peal_session *s, const void *data, size_t length, bool binary,
+			      void *userdata)
+{
+	on_message(s, data, length, binary, userdata);
+	if (length == 6 && !memcmp(data, "accept", 6))
+		peal_next_accept(waiting);
+}
+
+START_TEST(a_websocket_may_be_accepted_while_another_is_being_read)
+{
+	char bytes[1024];
+	size_t length = 0;
+	options.allow_request = allow_later;
+	handlers.message = accept_on_message;
+	make();
+	int fd = dial(), other = dial();
+	ask(fd, UPGRADE, NULL);
+	read_until(fd, "maxPayload");
+	ask(other, UPGRADE, "&later=1"); /* an empty sid is none */
+	for (int i = 0; i < 10000 && !waiting; i++)
+		turn();
+	ck_assert_ptr_nonnull(waiting);
+	heard[0] = '\0';
+	length += frame(bytes + length, "4accept");
+	for (int i = 0; i < 20; i++)
+		length += frame(bytes + length, "4the rest of what came");
+	ck_assert_int_eq(send(fd, bytes, length, MSG_NOSIGNAL), (ssize_t)length);
+	read_until(other, "maxPayload");
+	turns(20);
+	size_t rest = 0;
+	for (const char *at = heard; (at = strstr(at, "the rest of what came;")); at++)
+		rest++;
+	ck_assert_msg(rest == 20, "%s", heard);
+	ck_assert_ptr_null(strstr(heard, "transport"));
+	close(fd);
+	close(other);
+}
+END_TEST
+
+/* --- upgrades ------------------------------------------------------------------------------ */
+
+START_TEST(an_orderly_close_goes_over_the_websocket_of_an_upgrade_that_ends_meanwhile)
+{
+	make();
+	int fd = dial(), candidate = dial();
+	ask(candidate, UPGRADE, open_polling(fd));
+	read_until(candidate, "\r\n\r\n");
+	say_frame(candidate, "2probe");
+	read_until(candidate, "3probe");
+	/* The client has had its last poll answered, and its 5 is on the way. */
+	ck_assert_int_eq(peal_session_send(session, "goodbye", 7, false), 0);
+	peal_session_close(session);
+	turns(5);
+	say_frame(candidate, "5");
+	read_until(candidate, "\x81\x08"
+			      "4goodbye"
+			      "\x88");
+	turns(5);
+	ck_assert_str_eq(heard, "open;forced close;");
+	close(candidate);
+	close(fd);
+}
+END_TEST
+
+START_TEST(a_candidate_that_probes_without_reading_is_given_up)
+{
+	enum { EACH = 200 };
+	static char bytes[EACH * 12];
+	size_t length = 0;
+	make();
+	int fd = dial(), candidate = dial();
+	ask(candidate, UPGRADE, open_polling(fd));
+	read_until(candidate, "\r\n\r\n");
+	for (int i = 0; i < EACH; i++)
+		length += frame(bytes + length, "2probe");
+	size_t at = 0;
+	/* Until the kernel takes no more, and as much again. */
+	struct peal_stats stats = { 0 };
+	for (int i = 0, rest = 2000; i < 1000000 && rest; i++) {
+		ssize_t n = send(candidate, bytes + at, length - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n > 0)
+			at = (at + (size_t)n) % length;
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		peal_node_stats(node, &stats);
+		rest -= stats.writes_partial > 0;
+	}
+	ck_assert_uint_gt(stats.writes_partial, 0);
+	/* One that did not fit, and the close frame behind it. */
+	ck_assert_uint_le(stats.writes_partial, 2);
+	ck_assert_str_eq(heard, "open;");
+	close(candidate);
+	close(fd);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("engine");
+	TCase *cases = tcase_create("engine");
+	tcase_set_timeout(cases, 60);
+	tcase_add_checked_fixture(cases, set_up, tear_down);
+	tcase_add_test(cases, calls_no_hook_from_inside_of_a_close);
+	tcase_add_test(cases, a_hook_may_close_the_node_under_a_new_polling_session);
+	tcase_add_test(cases, a_hook_may_close_the_node_under_a_new_websocket_session);
+	tcase_add_test(cases, a_hook_may_close_the_node_under_a_poll);
+	tcase_add_test(cases, a_hook_may_close_the_node_under_an_upgrade);
+	tcase_add_test(cases, a_session_whose_id_generator_closes_the_node_is_not_opened);
+	tcase_add_test(cases, counts_no_session_that_never_opened);
+	tcase_add_test(cases, a_websocket_may_be_accepted_while_another_is_being_read);
+	tcase_add_test(cases,
+		       an_orderly_close_goes_over_the_websocket_of_an_upgrade_that_ends_meanwhile);
+	tcase_add_test(cases, a_candidate_that_probes_without_reading_is_given_up);
+	suite_add_tcase(suite, cases);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
