@@ -237,12 +237,12 @@ def browser(log):
 
 
 def end_to_end(log):
-    return node_suite("tests/e2e", log, {"PEAL_BUILD": "build"})
+    return command_suite(["tests/e2e/run", "--target", "peal"], log, {"PEAL_BUILD": "build"})
 
 
 def reference(log):
     """The end-to-end tests against the Node.js server: what they say about peal has to be true of it too."""
-    return node_suite("tests/e2e", log, {"TARGET": "reference"})
+    return command_suite(["tests/e2e/run", "--target", "reference"], log)
 
 
 def fallback_unit(log):
@@ -263,8 +263,13 @@ def sanitized_program(log):
 
 
 def sanitized_end_to_end(log):
-    environment = {"PEAL_BUILD": SANITIZED, "PEAL_MUTATIONS": "100000", **SANITIZE_ENVIRONMENT}
-    return built(SANITIZED, log) or node_suite("tests/e2e", log, environment)
+    environment = {
+        "PEAL_BUILD": SANITIZED,
+        "PEAL_E2E_PART": "main",
+        "PEAL_MUTATIONS": "100000",
+        **SANITIZE_ENVIRONMENT,
+    }
+    return built(SANITIZED, log) or command_suite(["tests/e2e/run"], log, environment)
 
 
 SUITES = {
