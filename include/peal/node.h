@@ -94,10 +94,13 @@ typedef void peal_node_fn(struct peal_node *node, void *userdata);
  * @fn:         runs once when all is closed; may be NULL. peal_node_run() returns then.
  *
  * Clients get no DISCONNECT packet, so they reconnect by themselves, to another node. A second call
- * with a shorter time shortens it.
+ * with a shorter time shortens it; the @fn of each call runs.
+ *
+ * Return: 0; -ENOMEM: it closes all the same, but @fn will not run; -ESHUTDOWN when the node is
+ * being freed (then @fn does not run).
  */
-PEAL_API void peal_node_close(struct peal_node *node, unsigned timeout_ms, peal_node_fn *fn,
-			      void *userdata);
+PEAL_API int peal_node_close(struct peal_node *node, unsigned timeout_ms, peal_node_fn *fn,
+			     void *userdata);
 
 /** peal_node_drain() - refuse new sessions with 503 and let the open ones be */
 PEAL_API void peal_node_drain(struct peal_node *node);
@@ -105,8 +108,13 @@ PEAL_API void peal_node_drain(struct peal_node *node);
 /** peal_node_ready() - it listens and is neither draining nor closing */
 PEAL_API bool peal_node_ready(const struct peal_node *node);
 
-/** peal_node_free() - free a node, open or closed; NULL is fine. Outstanding one-shot callbacks run
- * from inside. */
+/**
+ * peal_node_free() - free a node, open or closed; NULL is fine
+ *
+ * Outstanding one-shot callbacks run from inside. Not to be called from inside of a callback of
+ * this node, the one of peal_node_close() included: free it when peal_node_run() has returned, or
+ * from an event of your own in your event_base.
+ */
 PEAL_API void peal_node_free(struct peal_node *node);
 
 /**

@@ -211,6 +211,7 @@ int peal_node_new(const struct peal_node_options *options, struct peal_node **re
 	node->decisions_task.fn = deliver_decisions;
 	peal_list_init(&node->engines);
 	peal_list_init(&node->afters);
+	peal_list_init(&node->closers);
 	peal_decisions_init(&node->decisions, wake_decisions, node);
 	int r = make(node, options);
 	if (r != 0) {
@@ -225,7 +226,7 @@ int peal_engine_new(struct peal_node *node, const struct peal_engine_options *op
 		    const struct peal_engine_handlers *handlers, void *userdata,
 		    struct peal_engine **ret_engine)
 {
-	if (node->freeing)
+	if (node->freeing || !node->http)
 		return -ESHUTDOWN;
 	return add_engine(node, options, handlers, userdata, ret_engine);
 }
@@ -297,6 +298,37 @@ void peal_node_stats(const struct peal_node *node, struct peal_stats *ret_stats)
 /* What was cut goes in the turns that follow, which is waited for, but not without end. */
 #define CLOSE_CUT_MS 1000
 
+struct closer {
+	struct peal_list link;
+	peal_node_fn *fn;
+	void *userdata;
+};
+
+/* Those that are there now: one of them may ask again. */
+static void run_closers(struct peal_node *node)
+{
+	struct peal_list batch, *link;
+	peal_list_init(&batch);
+	while ((link = peal_list_take(&node->closers)))
+		peal_list_append(&batch, link);
+	while ((link = peal_list_take(&batch))) {
+		struct closer *closer = peal_container(link, struct closer, link);
+		closer->fn(node, closer->userdata);
+		free(closer);
+	}
+}
+
+static int add_closer(struct peal_node *node, peal_node_fn *fn, void *userdata)
+{
+	struct closer *closer = calloc(1, sizeof(*closer));
+	if (!closer)
+		return -ENOMEM;
+	closer->fn = fn;
+	closer->userdata = userdata;
+	peal_list_append(&node->closers, &closer->link);
+	return 0;
+}
+
 static void begin_close(struct peal_node *node)
 {
 	node->closing = true;
@@ -332,27 +364,24 @@ static void look_at_close(struct peal_timer *timer)
 			return;
 	}
 	node->closed = true;
-	peal_node_fn *fn = node->close_fn;
-	node->close_fn = NULL;
-	if (fn)
-		fn(node, node->close_userdata);
+	run_closers(node);
 	peal_loop_stop(node->loop);
 }
 
-void peal_node_close(struct peal_node *node, unsigned timeout_ms, peal_node_fn *fn, void *userdata)
+int peal_node_close(struct peal_node *node, unsigned timeout_ms, peal_node_fn *fn, void *userdata)
 {
 	if (node->freeing)
-		return;
+		return -ESHUTDOWN;
 	peal_loop_enter(node->loop);
 	uint64_t due_ms = peal_loop_real_ms(node->loop) + timeout_ms;
-	if (fn && !node->closed) {
-		node->close_fn = fn;
-		node->close_userdata = userdata;
-	}
+	int r = fn ? add_closer(node, fn, userdata) : 0;
 	if (node->closing) {
 		if (due_ms < node->close_due_ms)
 			node->close_due_ms = due_ms;
-		return;
+		/* Closed already: it is told in the next turn. */
+		if (node->closed && peal_timer_arm(node->loop, &node->close_timer, 0) < 0)
+			peal_loop_stop(node->loop);
+		return r;
 	}
 	node->close_due_ms = due_ms;
 	begin_close(node);
@@ -360,6 +389,7 @@ void peal_node_close(struct peal_node *node, unsigned timeout_ms, peal_node_fn *
 	/* Without memory for a timer the close still ends, in peal_node_free(). */
 	if (peal_timer_arm(node->loop, &node->close_timer, CLOSE_LOOK_MS) < 0)
 		peal_loop_stop(node->loop);
+	return r;
 }
 
 static void end_engines(struct peal_node *node)
@@ -393,8 +423,7 @@ void peal_node_free(struct peal_node *node)
 		peal_loop_step(node->loop);
 		peal_websockets_free(node->websockets);
 		peal_loop_step(node->loop);
-		if (node->close_fn)
-			node->close_fn(node, node->close_userdata);
+		run_closers(node);
 		peal_server_free(node->server);
 		peal_loop_step(node->loop);
 		peal_loop_cancel(&node->decisions_task);

@@ -52,8 +52,7 @@ struct peal_node {
 	bool named, listening, closing, cut, closed, freeing;
 	struct peal_timer close_timer;
 	uint64_t close_due_ms;
-	peal_node_fn *close_fn;
-	void *close_userdata;
+	struct peal_list closers; /* functions that want to know when it is closed */
 };
 
 /* post.c */

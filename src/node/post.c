@@ -121,6 +121,8 @@ static void after_run(struct peal_timer *timer)
 {
 	struct after *after = peal_container(timer, struct after, timer);
 	peal_list_unlink(&after->link);
+	/* What happened before in this turn is told before. */
+	peal_loop_run_tasks(after->node->loop);
 	after->fn(after->node, after->userdata);
 	free(after);
 }

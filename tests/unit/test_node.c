@@ -233,7 +233,8 @@ static void shut_down_code(struct peal_node *n, void *userdata)
 	snprintf(code, sizeof(code), "%s%d;", (const char *)userdata,
 		 peal_emit(peal_io(n), PEAL_ALL, "x") == -ESHUTDOWN &&
 			 peal_node_post(n, shut_down_code, NULL) == -ESHUTDOWN &&
-			 peal_node_after(n, 1, shut_down_code, NULL) == -ESHUTDOWN);
+			 peal_node_after(n, 1, shut_down_code, NULL) == -ESHUTDOWN &&
+			 peal_node_close(n, 1, shut_down_code, NULL) == -ESHUTDOWN);
 	strcat(heard, code);
 }
 
@@ -332,6 +333,33 @@ START_TEST(cuts_what_is_open_when_the_time_for_closing_is_up)
 		turn();
 	ck_assert_str_eq(heard, "closed;");
 	close(fd);
+	/* Its listener is gone, and who wants to use it is told. */
+	struct peal_engine_options engine;
+	struct peal_engine *bare;
+	peal_engine_options_init(&engine);
+	ck_assert_int_eq(
+		peal_engine_new(node, &engine, &(struct peal_engine_handlers){ 0 }, NULL, &bare),
+		-ESHUTDOWN);
+}
+END_TEST
+
+START_TEST(tells_everyone_who_closes_it_that_it_is_closed)
+{
+	make();
+	ck_assert_int_eq(peal_node_close(node, 5000, note, "first;"), 0);
+	ck_assert_int_eq(peal_node_close(node, 5000, note, "second;"), 0);
+	for (int i = 0; i < 10000 && !strstr(heard, "second;"); i++)
+		turn();
+	ck_assert_str_eq(heard, "first;second;");
+	ck_assert_int_eq(peal_node_close(node, 5000, note, "late;"), 0);
+	ck_assert_str_eq(heard, "first;second;");
+	for (int i = 0; i < 10000 && !strstr(heard, "late;"); i++)
+		turn();
+	ck_assert_str_eq(heard, "first;second;late;");
+	ck_assert_int_eq(peal_node_close(node, 5000, note, "last;"), 0);
+	peal_node_free(node);
+	node = NULL;
+	ck_assert_str_eq(heard, "first;second;late;last;");
 }
 END_TEST
 
@@ -627,6 +655,7 @@ int main(void)
 	tcase_add_test(cases, runs_every_one_shot_callback_at_the_latest_when_it_is_freed);
 	tcase_add_test(cases, closes_orderly_without_disconnect_packets);
 	tcase_add_test(cases, cuts_what_is_open_when_the_time_for_closing_is_up);
+	tcase_add_test(cases, tells_everyone_who_closes_it_that_it_is_closed);
 	tcase_add_test(cases, refuses_new_sessions_while_it_drains);
 	tcase_add_test(cases, refuses_sessions_above_its_limit);
 	tcase_add_test(cases, names_an_option_that_is_out_of_range);
