@@ -134,7 +134,8 @@ struct peal_engine_options {
 	bool http_compression;		   /* true */
 	size_t http_compression_threshold; /* 1024 bytes */
 	const char *initial_packet;	   /* NULL; sent as a message right behind the handshake */
-	size_t outbox_limit;		   /* 0: 1 MiB + max_http_buffer_size */
+	size_t outbox_limit;		   /* 0: 1 MiB + max_http_buffer_size; each queued message
+					      counts 16 bytes more than it is long */
 	struct peal_cors_options cors;
 	struct peal_cookie_options cookie;
 	peal_allow_request_fn *allow_request;

@@ -64,6 +64,10 @@
 /* A WebSocket that was sent a close frame is destroyed after this. */
 #define PEAL_LIMIT_WEBSOCKET_CLOSE_MS 5000
 
+/* What a frame in an outbox counts against the outbox limit besides its payload: its place there.
+ * Without it, empty messages would be free. */
+#define PEAL_LIMIT_OUTBOX_FRAME_BYTES 16
+
 /* Sessions flushed, and time spent, in one turn before others get theirs. */
 #define PEAL_LIMIT_FLUSH_SESSIONS 512
 #define PEAL_LIMIT_TURN_US 3000

@@ -270,7 +270,8 @@ int peal_session_queue(struct peal_session *session, struct peal_frame *run)
 		}
 		engine->context->stats->frames_queued++;
 	}
-	if (session->outbox.bytes > engine->options.outbox_limit) {
+	if (session->outbox.bytes + (size_t)session->outbox.count * PEAL_LIMIT_OUTBOX_FRAME_BYTES >
+	    engine->options.outbox_limit) {
 		engine->context->stats->sessions_closed_outbox++;
 		peal_log(engine->context->log, PEAL_LOG_INFO, "outbox limit exceeded",
 			 PEAL_FIELD_TEXT("address", session->request->address),

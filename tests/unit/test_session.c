@@ -303,6 +303,17 @@ START_TEST(closes_a_session_whose_outbox_passes_its_limit)
 }
 END_TEST
 
+START_TEST(empty_messages_fill_an_outbox_as_well)
+{
+	can_write = false;
+	int sent = 0;
+	while (sent < 1000 && peal_session_send(session, "", 0, true) == 0)
+		sent++;
+	ck_assert_int_eq(sent, 1000 / PEAL_LIMIT_OUTBOX_FRAME_BYTES);
+	ck_assert_uint_eq(stats.sessions_closed_outbox, 1);
+}
+END_TEST
+
 START_TEST(flushes_the_queue_before_an_orderly_close)
 {
 	forget();
@@ -511,6 +522,7 @@ int main(void)
 	tcase_add_test(cases, makes_one_write_of_everything_queued_in_a_turn);
 	tcase_add_test(cases, is_not_writable_from_the_enqueue_until_the_flush);
 	tcase_add_test(cases, closes_a_session_whose_outbox_passes_its_limit);
+	tcase_add_test(cases, empty_messages_fill_an_outbox_as_well);
 	tcase_add_test(cases, flushes_the_queue_before_an_orderly_close);
 	tcase_add_test(cases, closes_at_once_when_nothing_is_queued);
 	tcase_add_test(cases, gives_up_an_orderly_close_after_its_grace);
