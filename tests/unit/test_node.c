@@ -549,6 +549,31 @@ START_TEST(survives_a_client_that_leaves_while_the_hook_thinks)
 }
 END_TEST
 
+START_TEST(counts_requests_that_wait_for_the_hook_against_its_limit)
+{
+	static const char later[] = "GET /socket.io/?EIO=4&transport=polling&verdict=later "
+				    "HTTP/1.1\r\nHost: x\r\n\r\n";
+	options.engine.allow_request = allow_later;
+	options.max_clients = 1;
+	make();
+	int fd = dial(node);
+	waiting = NULL;
+	say(fd, later);
+	for (int i = 0; i < 10000 && !waiting; i++)
+		turn();
+	close(fd);
+	/* Its client left, but the application still has it. */
+	fd = dial(node);
+	say(fd, later);
+	ck_assert_ptr_nonnull(strstr(read_until(fd, "}"), "HTTP/1.1 503"));
+	peal_next_refuse(waiting, NULL, NULL);
+	turn();
+	say(fd, HANDSHAKE);
+	read_until(fd, "\"sid\"");
+	close(fd);
+}
+END_TEST
+
 static void add_headers(const struct peal_request *request, bool initial,
 			struct peal_response_headers *headers, void *userdata)
 {
@@ -664,6 +689,7 @@ int main(void)
 	tcase_add_test(cases, says_that_its_port_is_taken);
 	tcase_add_test(cases, waits_for_an_allow_request_hook_that_answers_later);
 	tcase_add_test(cases, survives_a_client_that_leaves_while_the_hook_thinks);
+	tcase_add_test(cases, counts_requests_that_wait_for_the_hook_against_its_limit);
 	tcase_add_test(cases, lets_the_application_add_headers);
 	tcase_add_test(cases, carries_a_bare_engine_beside_socket_io);
 	tcase_add_test(cases, answers_routes_beside_socket_io);

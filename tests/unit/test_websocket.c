@@ -220,6 +220,33 @@ START_TEST(closes_with_1009_when_a_message_is_too_long)
 }
 END_TEST
 
+START_TEST(counts_the_pieces_of_a_message_together)
+{
+	int fd;
+	unsigned char answer[64];
+	char large[600] = { 0 };
+	connect_pair(&fd);
+	/* Exactly the limit, a ping in the middle, and an empty last piece. */
+	send_frame(fd, 0x02, large, 600);
+	send_frame(fd, 0x89, "", 0);
+	send_frame(fd, 0x00, large, 400);
+	send_frame(fd, 0x80, "", 0);
+	turn_until(heard.messages == 1);
+	ck_assert_uint_eq(heard.bytes, 1000);
+	ck_assert_uint_eq(receive_all(fd, answer, sizeof(answer)), 2);
+	send_frame(fd, 0x02, large, 600);
+	send_frame(fd, 0x00, large, 400);
+	send_frame(fd, 0x80, large, 1);
+	turn_until(heard.ended == 1);
+	ck_assert_int_eq(heard.how, PEAL_WEBSOCKET_VIOLATION);
+	ck_assert_uint_eq(heard.messages, 1);
+	ck_assert_uint_ge(receive_all(fd, answer, sizeof(answer)), 4);
+	ck_assert_uint_eq((unsigned)answer[2] << 8 | answer[3], 1009);
+	close(fd);
+	turn_until(peal_websockets_count(websockets) == 0);
+}
+END_TEST
+
 START_TEST(closes_with_1007_when_text_is_not_utf8)
 {
 	expect_close("a\xff"
@@ -387,6 +414,7 @@ int main(void)
 	tcase_add_test(cases, proves_the_raw_write_on_the_installed_library);
 	tcase_add_test(cases, delivers_messages_in_one_piece_and_in_many);
 	tcase_add_test(cases, closes_with_1009_when_a_message_is_too_long);
+	tcase_add_test(cases, counts_the_pieces_of_a_message_together);
 	tcase_add_test(cases, closes_with_1007_when_text_is_not_utf8);
 	tcase_add_test(cases, accepts_a_message_of_exactly_the_limit);
 	tcase_add_test(cases, sends_an_empty_close_frame_and_waits_for_the_echo);
