@@ -321,7 +321,7 @@ static void extend(struct peal_session *session)
 	peal_deadline_arm(&session->engine->pong_due, &session->heartbeat);
 }
 
-static void parse_error(struct peal_session *session)
+void peal_session_parse_error(struct peal_session *session)
 {
 	session->engine->context->stats->sessions_closed_parse_error++;
 	peal_session_close_for(session, "parse error", NULL, PEAL_RELEASE_SERVER);
@@ -366,7 +366,7 @@ void peal_session_receive_text(struct peal_session *session, const char *text, s
 	if (session->state != PEAL_SESSION_OPEN)
 		return;
 	if (!peal_engine_packet_decode(text, length, &packet)) {
-		parse_error(session);
+		peal_session_parse_error(session);
 		return;
 	}
 	switch (packet.type) {

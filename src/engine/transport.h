@@ -129,6 +129,8 @@ void peal_session_opened(struct peal_session *session);
 void peal_session_receive_text(struct peal_session *session, const char *text, size_t length);
 void peal_session_receive_binary(struct peal_session *session, const void *data, size_t length);
 
+/* Close, because what came is no packet. */
+void peal_session_parse_error(struct peal_session *session);
 /* Close at once, for a reason of client-wire.md §2.10; both texts are static. */
 void peal_session_close_for(struct peal_session *session, const char *reason,
 			    const char *description, enum peal_release how);

@@ -225,7 +225,7 @@ void peal_polling_body(struct peal_http_request *request, const char *body, size
 	       session->transport == &peal_polling_transport &&
 	       peal_payload_next(body, length, &offset, &unit, &unit_length)) {
 		if (!peal_utf8_valid(unit, unit_length))
-			peal_session_close_for(session, "parse error", NULL, PEAL_RELEASE_SERVER);
+			peal_session_parse_error(session);
 		else
 			peal_session_receive_text(session, unit, unit_length);
 	}

@@ -359,6 +359,26 @@ START_TEST(a_websocket_may_be_accepted_while_another_is_being_read)
 }
 END_TEST
 
+START_TEST(counts_text_that_is_not_utf8_as_malformed)
+{
+	struct peal_stats stats;
+	char request[256];
+	make();
+	int fd = dial();
+	snprintf(request, sizeof(request),
+		 "POST /engine.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: x\r\n"
+		 "Content-Length: 2\r\n\r\n4\xff",
+		 open_polling(fd));
+	say(fd, request);
+	read_until(fd, "\r\n\r\nok");
+	turns(5);
+	ck_assert_str_eq(heard, "open;parse error;");
+	peal_node_stats(node, &stats);
+	ck_assert_uint_eq(stats.sessions_closed_parse_error, 1);
+	close(fd);
+}
+END_TEST
+
 /* --- upgrades ------------------------------------------------------------------------------ */
 
 START_TEST(an_orderly_close_goes_over_the_websocket_of_an_upgrade_that_ends_meanwhile)
@@ -428,6 +448,7 @@ int main(void)
 	tcase_add_test(cases, a_hook_may_close_the_node_under_an_upgrade);
 	tcase_add_test(cases, a_session_whose_id_generator_closes_the_node_is_not_opened);
 	tcase_add_test(cases, counts_no_session_that_never_opened);
+	tcase_add_test(cases, counts_text_that_is_not_utf8_as_malformed);
 	tcase_add_test(cases, a_websocket_may_be_accepted_while_another_is_being_read);
 	tcase_add_test(cases,
 		       an_orderly_close_goes_over_the_websocket_of_an_upgrade_that_ends_meanwhile);
