@@ -111,8 +111,9 @@ struct peal_response_headers;
 PEAL_API int peal_response_headers_add(struct peal_response_headers *headers, const char *name,
 				       const char *value);
 /*
- * Lets the application add headers. Called for each response to a session, and for the first one of
- * a session once more before that, with @initial true.
+ * Lets the application add headers. Called for each response to a session, when its request comes
+ * (a poll may wait for its response), and for the first one of a session once more before that,
+ * with @initial true.
  */
 typedef void peal_headers_fn(const struct peal_request *request, bool initial,
 			     struct peal_response_headers *headers, void *userdata);
