@@ -3,7 +3,6 @@
  * connections at hand, and sessions that end in the middle of something.
  */
 #include <arpa/inet.h>
-#include <check.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <peal/peal.h>
@@ -12,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "tests/unit/unit.h"
 
 static struct event_base *base;
 static struct peal_node *node;
@@ -435,28 +435,12 @@ START_TEST(a_candidate_that_probes_without_reading_is_given_up)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("engine");
-	TCase *cases = tcase_create("engine");
-	tcase_set_timeout(cases, 60);
-	tcase_add_checked_fixture(cases, set_up, tear_down);
-	tcase_add_test(cases, calls_no_hook_from_inside_of_a_close);
-	tcase_add_test(cases, a_hook_may_close_the_node_under_a_new_polling_session);
-	tcase_add_test(cases, a_hook_may_close_the_node_under_a_new_websocket_session);
-	tcase_add_test(cases, a_hook_may_close_the_node_under_a_poll);
-	tcase_add_test(cases, a_hook_may_close_the_node_under_an_upgrade);
-	tcase_add_test(cases, a_session_whose_id_generator_closes_the_node_is_not_opened);
-	tcase_add_test(cases, counts_no_session_that_never_opened);
-	tcase_add_test(cases, counts_text_that_is_not_utf8_as_malformed);
-	tcase_add_test(cases, a_websocket_may_be_accepted_while_another_is_being_read);
-	tcase_add_test(cases,
-		       an_orderly_close_goes_over_the_websocket_of_an_upgrade_that_ends_meanwhile);
-	tcase_add_test(cases, a_candidate_that_probes_without_reading_is_given_up);
-	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN_WITH("engine", set_up, tear_down, calls_no_hook_from_inside_of_a_close,
+	       a_hook_may_close_the_node_under_a_new_polling_session,
+	       a_hook_may_close_the_node_under_a_new_websocket_session,
+	       a_hook_may_close_the_node_under_a_poll, a_hook_may_close_the_node_under_an_upgrade,
+	       a_session_whose_id_generator_closes_the_node_is_not_opened,
+	       counts_no_session_that_never_opened, counts_text_that_is_not_utf8_as_malformed,
+	       a_websocket_may_be_accepted_while_another_is_being_read,
+	       an_orderly_close_goes_over_the_websocket_of_an_upgrade_that_ends_meanwhile,
+	       a_candidate_that_probes_without_reading_is_given_up)

@@ -1,6 +1,5 @@
 /* The loop: turns, deferred tasks, slices, deadlines, timers, standstills, libuv on the same base.
  */
-#include <check.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "loop/loop.h"
 #include "loop/uv_bridge.h"
 #include "tests/support/fake_clock.h"
+#include "tests/unit/unit.h"
 
 static struct peal_stats stats;
 static struct peal_log silent = { .level = PEAL_LOG_ERROR };
@@ -415,30 +415,14 @@ START_TEST(libuv_rides_on_the_same_base)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("loop");
-	TCase *turns = tcase_create("loop");
-	tcase_add_checked_fixture(turns, set_up, tear_down);
-	tcase_add_test(turns, runs_tasks_in_order_then_the_flush_then_the_reap);
-	tcase_add_test(turns, goes_on_with_a_flush_that_has_more_to_do);
-	tcase_add_test(turns, forgets_a_task_that_was_cancelled);
-	tcase_add_test(turns, runs_what_is_left_when_it_is_freed);
-	tcase_add_test(turns, fires_deadlines_in_order_and_not_before_their_time);
-	tcase_add_test(turns, moves_a_deadline_that_is_armed_again);
-	tcase_add_test(turns, fires_timers_of_any_duration_in_order);
-	tcase_add_test(turns, puts_deadlines_off_by_the_time_it_stood_still);
-	tcase_add_test(turns, does_not_take_a_busy_turn_for_a_standstill);
-	tcase_add_test(turns, two_loops_and_a_foreign_timer_share_one_base);
-	tcase_add_test(turns,
-		       looks_at_the_clock_in_each_turn_whatever_the_end_of_the_last_one_armed);
-	tcase_add_test(turns,
-		       a_timer_that_arms_itself_again_without_delay_leaves_the_others_their_turns);
-	tcase_add_test(turns, libuv_rides_on_the_same_base);
-	suite_add_tcase(suite, turns);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN_WITH("loop", set_up, tear_down, runs_tasks_in_order_then_the_flush_then_the_reap,
+	       goes_on_with_a_flush_that_has_more_to_do, forgets_a_task_that_was_cancelled,
+	       runs_what_is_left_when_it_is_freed,
+	       fires_deadlines_in_order_and_not_before_their_time,
+	       moves_a_deadline_that_is_armed_again, fires_timers_of_any_duration_in_order,
+	       puts_deadlines_off_by_the_time_it_stood_still,
+	       does_not_take_a_busy_turn_for_a_standstill,
+	       two_loops_and_a_foreign_timer_share_one_base,
+	       looks_at_the_clock_in_each_turn_whatever_the_end_of_the_last_one_armed,
+	       a_timer_that_arms_itself_again_without_delay_leaves_the_others_their_turns,
+	       libuv_rides_on_the_same_base)

@@ -1,7 +1,6 @@
 /* Whole nodes in one process, through the public headers only: life, threads, hooks, the caller's
  * event_base. */
 #include <arpa/inet.h>
-#include <check.h>
 #include <dirent.h>
 #include <errno.h>
 #include <event2/event.h>
@@ -13,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "tests/unit/unit.h"
 
 static struct event_base *base;
 static struct peal_node_options options;
@@ -668,35 +668,16 @@ START_TEST(answers_routes_beside_socket_io)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("node");
-	TCase *cases = tcase_create("node");
-	tcase_set_timeout(cases, 60);
-	tcase_add_checked_fixture(cases, set_up, tear_down);
-	tcase_add_test(cases, two_nodes_and_a_foreign_timer_share_one_base);
-	tcase_add_test(cases, runs_a_loop_of_its_own_until_stopped);
-	tcase_add_test(cases, runs_what_other_threads_post);
-	tcase_add_test(cases, runs_every_one_shot_callback_at_the_latest_when_it_is_freed);
-	tcase_add_test(cases, closes_orderly_without_disconnect_packets);
-	tcase_add_test(cases, cuts_what_is_open_when_the_time_for_closing_is_up);
-	tcase_add_test(cases, tells_everyone_who_closes_it_that_it_is_closed);
-	tcase_add_test(cases, refuses_new_sessions_while_it_drains);
-	tcase_add_test(cases, refuses_sessions_above_its_limit);
-	tcase_add_test(cases, names_an_option_that_is_out_of_range);
-	tcase_add_test(cases, lowers_its_client_limit_to_the_limit_of_open_files);
-	tcase_add_test(cases, leaves_no_descriptor_behind);
-	tcase_add_test(cases, says_that_its_port_is_taken);
-	tcase_add_test(cases, waits_for_an_allow_request_hook_that_answers_later);
-	tcase_add_test(cases, survives_a_client_that_leaves_while_the_hook_thinks);
-	tcase_add_test(cases, counts_requests_that_wait_for_the_hook_against_its_limit);
-	tcase_add_test(cases, lets_the_application_add_headers);
-	tcase_add_test(cases, carries_a_bare_engine_beside_socket_io);
-	tcase_add_test(cases, answers_routes_beside_socket_io);
-	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN_WITH("node", set_up, tear_down, two_nodes_and_a_foreign_timer_share_one_base,
+	       runs_a_loop_of_its_own_until_stopped, runs_what_other_threads_post,
+	       runs_every_one_shot_callback_at_the_latest_when_it_is_freed,
+	       closes_orderly_without_disconnect_packets,
+	       cuts_what_is_open_when_the_time_for_closing_is_up,
+	       tells_everyone_who_closes_it_that_it_is_closed, refuses_new_sessions_while_it_drains,
+	       refuses_sessions_above_its_limit, names_an_option_that_is_out_of_range,
+	       lowers_its_client_limit_to_the_limit_of_open_files, leaves_no_descriptor_behind,
+	       says_that_its_port_is_taken, waits_for_an_allow_request_hook_that_answers_later,
+	       survives_a_client_that_leaves_while_the_hook_thinks,
+	       counts_requests_that_wait_for_the_hook_against_its_limit,
+	       lets_the_application_add_headers, carries_a_bare_engine_beside_socket_io,
+	       answers_routes_beside_socket_io)

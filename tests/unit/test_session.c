@@ -1,5 +1,4 @@
 /* Engine.IO sessions over a transport that only records: heartbeat, queue, closing. */
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 #include "engine/outbox.h"
 #include "engine/transport.h"
 #include "tests/support/fake_clock.h"
+#include "tests/unit/unit.h"
 
 static struct peal_stats stats;
 static struct peal_log silent = { .level = PEAL_LOG_ERROR };
@@ -507,40 +507,22 @@ START_TEST(refuses_options_out_of_range)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("session");
-	TCase *cases = tcase_create("session");
-	tcase_add_checked_fixture(cases, set_up, tear_down);
-	tcase_add_test(cases, announces_exactly_the_five_keys_in_order);
-	tcase_add_test(cases, sends_a_ping_after_the_interval_and_closes_when_no_pong_comes);
-	tcase_add_test(cases, counts_the_next_interval_from_the_pong);
-	tcase_add_test(cases, a_pong_that_nobody_asked_for_restarts_the_interval);
-	tcase_add_test(cases, puts_the_pong_deadline_off_once_per_ping_when_another_packet_comes);
-	tcase_add_test(cases, a_standstill_closes_nobody_and_pings_at_once);
-	tcase_add_test(cases, a_standstill_while_a_pong_is_awaited_gives_its_time_back);
-	tcase_add_test(cases, makes_one_write_of_everything_queued_in_a_turn);
-	tcase_add_test(cases, is_not_writable_from_the_enqueue_until_the_flush);
-	tcase_add_test(cases, closes_a_session_whose_outbox_passes_its_limit);
-	tcase_add_test(cases, empty_messages_fill_an_outbox_as_well);
-	tcase_add_test(cases, flushes_the_queue_before_an_orderly_close);
-	tcase_add_test(cases, closes_at_once_when_nothing_is_queued);
-	tcase_add_test(cases, gives_up_an_orderly_close_after_its_grace);
-	tcase_add_test(cases, drops_the_queue_when_it_is_discarded);
-	tcase_add_test(cases, delivers_text_and_binary_messages);
-	tcase_add_test(cases, closes_with_parse_error_on_a_malformed_packet);
-	tcase_add_test(cases, closes_when_the_client_pings);
-	tcase_add_test(cases, closes_when_the_client_says_so);
-	tcase_add_test(cases, sends_binary_as_base64_to_a_client_that_cannot_take_it);
-	tcase_add_test(cases, refuses_text_that_is_not_utf8);
-	tcase_add_test(cases, queues_a_run_of_frames_together);
-	tcase_add_test(cases, the_outbox_keeps_order_over_its_chunks);
-	tcase_add_test(cases, refuses_an_id_that_cannot_stand_in_a_url);
-	tcase_add_test(cases, refuses_options_out_of_range);
-	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN_WITH("session", set_up, tear_down, announces_exactly_the_five_keys_in_order,
+	       sends_a_ping_after_the_interval_and_closes_when_no_pong_comes,
+	       counts_the_next_interval_from_the_pong,
+	       a_pong_that_nobody_asked_for_restarts_the_interval,
+	       puts_the_pong_deadline_off_once_per_ping_when_another_packet_comes,
+	       a_standstill_closes_nobody_and_pings_at_once,
+	       a_standstill_while_a_pong_is_awaited_gives_its_time_back,
+	       makes_one_write_of_everything_queued_in_a_turn,
+	       is_not_writable_from_the_enqueue_until_the_flush,
+	       closes_a_session_whose_outbox_passes_its_limit,
+	       empty_messages_fill_an_outbox_as_well, flushes_the_queue_before_an_orderly_close,
+	       closes_at_once_when_nothing_is_queued, gives_up_an_orderly_close_after_its_grace,
+	       drops_the_queue_when_it_is_discarded, delivers_text_and_binary_messages,
+	       closes_with_parse_error_on_a_malformed_packet, closes_when_the_client_pings,
+	       closes_when_the_client_says_so,
+	       sends_binary_as_base64_to_a_client_that_cannot_take_it,
+	       refuses_text_that_is_not_utf8, queues_a_run_of_frames_together,
+	       the_outbox_keeps_order_over_its_chunks, refuses_an_id_that_cannot_stand_in_a_url,
+	       refuses_options_out_of_range)

@@ -1,6 +1,5 @@
 /* Prints what the objects of a client weigh, so that growth shows in review, and holds the budgets.
  */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,6 +8,7 @@
 #include "http/private.h"
 #include "server/server_private.h"
 #include "transport/websocket.h"
+#include "tests/unit/unit.h"
 
 /*
  * Budgets in bytes. What libwebsockets takes for a connection is not here; the end-to-end test that
@@ -44,15 +44,4 @@ START_TEST(the_objects_of_a_client_stay_within_their_budgets)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("sizes");
-	TCase *cases = tcase_create("sizes");
-	tcase_add_test(cases, the_objects_of_a_client_stay_within_their_budgets);
-	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN("sizes", the_objects_of_a_client_stay_within_their_budgets)

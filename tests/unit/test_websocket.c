@@ -1,5 +1,4 @@
 /* WebSocket connections over real sockets and the installed libwebsockets. */
-#include <check.h>
 #include <event2/event.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include "base/frame.h"
 #include "base/limits.h"
 #include "transport/websocket.h"
+#include "tests/unit/unit.h"
 
 static struct peal_stats stats;
 static struct peal_log silent = { .level = PEAL_LOG_ERROR };
@@ -405,29 +405,12 @@ START_TEST(frees_connections_that_are_still_open)
 }
 END_TEST
 
-int main(void)
-{
-	Suite *suite = suite_create("websocket");
-	TCase *cases = tcase_create("websocket");
-	tcase_set_timeout(cases, 60);
-	tcase_add_checked_fixture(cases, set_up, tear_down);
-	tcase_add_test(cases, proves_the_raw_write_on_the_installed_library);
-	tcase_add_test(cases, delivers_messages_in_one_piece_and_in_many);
-	tcase_add_test(cases, closes_with_1009_when_a_message_is_too_long);
-	tcase_add_test(cases, counts_the_pieces_of_a_message_together);
-	tcase_add_test(cases, closes_with_1007_when_text_is_not_utf8);
-	tcase_add_test(cases, accepts_a_message_of_exactly_the_limit);
-	tcase_add_test(cases, sends_an_empty_close_frame_and_waits_for_the_echo);
-	tcase_add_test(cases, echoes_the_close_frame_of_a_client);
-	tcase_add_test(cases, may_be_cut_or_closed_from_inside_of_its_message);
-	tcase_add_test(cases, keeps_every_frame_intact_for_a_reader_that_is_slow);
-	tcase_add_test(cases, a_close_frame_goes_behind_what_the_kernel_did_not_take);
-	tcase_add_test(cases, answers_a_ping);
-	tcase_add_test(cases, frees_connections_that_are_still_open);
-	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN_WITH("websocket", set_up, tear_down, proves_the_raw_write_on_the_installed_library,
+	       delivers_messages_in_one_piece_and_in_many,
+	       closes_with_1009_when_a_message_is_too_long, counts_the_pieces_of_a_message_together,
+	       closes_with_1007_when_text_is_not_utf8, accepts_a_message_of_exactly_the_limit,
+	       sends_an_empty_close_frame_and_waits_for_the_echo,
+	       echoes_the_close_frame_of_a_client, may_be_cut_or_closed_from_inside_of_its_message,
+	       keeps_every_frame_intact_for_a_reader_that_is_slow,
+	       a_close_frame_goes_behind_what_the_kernel_did_not_take, answers_a_ping,
+	       frees_connections_that_are_still_open)

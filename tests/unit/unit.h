@@ -3,6 +3,8 @@
  *
  *   START_TEST(an_empty_list_has_no_first_element) { … } END_TEST
  *   UNIT_MAIN("list", an_empty_list_has_no_first_element, …)
+ *
+ * UNIT_MAIN_WITH() runs a function before and another after each test.
  */
 #ifndef PEAL_TESTS_UNIT_H
 #define PEAL_TESTS_UNIT_H
@@ -10,18 +12,23 @@
 #include <check.h>
 #include <stdlib.h>
 
-#define UNIT_MAIN(name, ...)                                                   \
-	int main(void)                                                         \
-	{                                                                      \
-		const TTest *const tests[] = { __VA_ARGS__ };                  \
-		return unit_main(name, tests, sizeof(tests) / sizeof(*tests)); \
+#define UNIT_MAIN(name, ...) UNIT_MAIN_WITH(name, NULL, NULL, __VA_ARGS__)
+
+#define UNIT_MAIN_WITH(name, before, after, ...)                                              \
+	int main(void)                                                                        \
+	{                                                                                     \
+		const TTest *const tests[] = { __VA_ARGS__ };                                 \
+		return unit_main(name, before, after, tests, sizeof(tests) / sizeof(*tests)); \
 	}
 
-static inline int unit_main(const char *name, const TTest *const *tests, size_t count)
+static inline int unit_main(const char *name, SFun before, SFun after, const TTest *const *tests,
+			    size_t count)
 {
 	Suite *suite = suite_create(name);
 	TCase *cases = tcase_create(name);
 	tcase_set_timeout(cases, 60);
+	if (before)
+		tcase_add_checked_fixture(cases, before, after);
 	for (size_t i = 0; i < count; i++)
 		tcase_add_test(cases, tests[i]);
 	suite_add_tcase(suite, cases);
