@@ -45,6 +45,8 @@ static int check(const struct peal_engine_options *options, const struct peal_lo
 	else if (options->initial_packet &&
 		 !peal_utf8_valid(options->initial_packet, strlen(options->initial_packet)))
 		wrong = "initial_packet";
+	else if (options->outbox_limit > SIZE_MAX / 4) /* sums with it must not overflow */
+		wrong = "outbox_limit";
 	if (!wrong)
 		return 0;
 	peal_log(log, PEAL_LOG_ERROR, "engine option out of range",
@@ -82,8 +84,9 @@ static void on_ping_due(struct peal_deadlines *deadlines, struct peal_deadline *
 	 * gives its client the whole time.
 	 */
 	uint64_t late_ms = peal_loop_real_ms(loop) - deadline->due_ms;
+	uint64_t slack_ms = engine->options.ping_timeout_ms < 5 ? 0 : 5;
 	peal_deadline_arm_from(&engine->pong_due, &session->heartbeat,
-			       peal_loop_now_ms(loop) - (late_ms < 5 ? late_ms : 0));
+			       peal_loop_now_ms(loop) - (late_ms < slack_ms ? late_ms : 0));
 	if (session->state != PEAL_SESSION_OPEN)
 		return;
 	/* One for all. Without memory for it the session ends at its deadline. */

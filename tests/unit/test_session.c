@@ -501,6 +501,9 @@ START_TEST(refuses_options_out_of_range)
 	options.path = "engine.io";
 	ck_assert_int_eq(peal_engine_create(&context, &options, &handlers, NULL, &other), -EINVAL);
 	peal_engine_options_init(&options);
+	options.outbox_limit = SIZE_MAX;
+	ck_assert_int_eq(peal_engine_create(&context, &options, &handlers, NULL, &other), -EINVAL);
+	peal_engine_options_init(&options);
 	options.transports = 4;
 	ck_assert_int_eq(peal_engine_create(&context, &options, &handlers, NULL, &other), -EINVAL);
 	context.log = &silent;
