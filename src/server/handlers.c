@@ -80,6 +80,7 @@ void peal_walk_begin(struct peal_walk *walk, struct peal_handlers *first,
 	for (unsigned i = 0; i < 2; i++)
 		if (walk->lists[i]) {
 			walk->lists[i]->walks++;
+			walk->start[i] = walk->lists[i]->first;
 			walk->stop[i] = walk->lists[i]->last;
 		}
 }
@@ -91,7 +92,7 @@ struct peal_handler *peal_walk_next(struct peal_walk *walk)
 		struct peal_handler *stop = walk->stop[walk->list];
 		struct peal_handler *next = NULL;
 		if (list && stop && walk->at != stop)
-			next = walk->started ? walk->at->next : list->first;
+			next = walk->started ? walk->at->next : walk->start[walk->list];
 		walk->started = true;
 		walk->at = next;
 		if (!next) {

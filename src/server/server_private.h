@@ -59,7 +59,7 @@ void peal_handlers_deinit(struct peal_handlers *list);
 /* One pass over two lists, those of a dynamic parent first. Either may be NULL. */
 struct peal_walk {
 	struct peal_handlers *lists[2];
-	struct peal_handler *stop[2], *at;
+	struct peal_handler *start[2], *stop[2], *at; /* what was there at the beginning */
 	unsigned list;
 	bool started;
 };

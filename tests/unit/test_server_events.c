@@ -204,6 +204,31 @@ static void nothing(void)
 {
 }
 
+static void prepend_to_child(struct peal_socket *socket, const struct peal_event *event,
+			     void *userdata)
+{
+	(void)userdata;
+	note("parent %s;", event->name);
+	ck_assert_int_eq(peal_prepend_any(peal_socket_namespace(socket), note_event, "in front"),
+			 0);
+}
+
+START_TEST(a_listener_that_is_prepended_to_a_child_from_its_parent_hears_the_next_event)
+{
+	begin();
+	struct peal_namespace *parent = peal_of_pattern(world.node, "^/d");
+	ck_assert_int_eq(peal_on_any(parent, prepend_to_child, NULL), 0);
+	ck_assert_int_eq(peal_on_any(peal_of(world.node, "/d"), note_event, "child"), 0);
+	struct peal_session *session = open_session();
+	join(session, "/d");
+	fake_session_say(session, "42/d,[\"x\"]");
+	ck_recorded("parent x;child x[];");
+	fake_session_say(session, "42/d,[\"y\"]");
+	ck_recorded("parent y;in front y[];child y[];");
+	end();
+}
+END_TEST
+
 START_TEST(a_list_of_handlers_survives_random_changes_during_walks)
 {
 	static char names[64];
@@ -444,6 +469,7 @@ UNIT_MAIN("server_events", should_receive_events_in_arrival_order,
 	  packet_middlewares_should_call_functions_and_pass_errors,
 	  an_event_is_dropped_when_a_listener_disconnects_the_socket,
 	  handlers_may_be_removed_and_added_while_they_run,
+	  a_listener_that_is_prepended_to_a_child_from_its_parent_hears_the_next_event,
 	  a_list_of_handlers_survives_random_changes_during_walks,
 	  should_receive_events_with_args_and_callback,
 	  a_reply_that_cannot_be_encoded_may_be_tried_again, a_responder_answers_later_and_once,
