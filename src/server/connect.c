@@ -23,7 +23,10 @@ struct peal_connect {
 	struct peal_socket *socket;	 /* NULL while the rules are asked */
 	size_t rule;			 /* that is asked, or will be next */
 	struct peal_handler *middleware; /* that was asked last */
-	bool own_middlewares;		 /* those of the parent are done */
+	/* The last of the parent's and of its own, as they were when it began: those that are added
+	 * meanwhile are for others. */
+	struct peal_handler *last_middlewares[2];
+	bool own_middlewares; /* those of the parent are done */
 	size_t name_length;
 	char name[];
 };
@@ -131,14 +134,14 @@ static void connected(struct peal_socket *socket)
 static struct peal_handler *next_middleware(struct peal_connect *connect)
 {
 	struct peal_namespace *ns = connect->socket->ns;
-	struct peal_handler *next = connect->middleware ? connect->middleware->next : NULL;
-	if (!connect->middleware && !connect->own_middlewares && ns->parent)
-		next = ns->parent->handlers[PEAL_ON_MIDDLEWARE].first;
-	if (!next && !connect->own_middlewares) {
-		connect->own_middlewares = true;
-		next = ns->handlers[PEAL_ON_MIDDLEWARE].first;
-	}
-	return next;
+	struct peal_handler *last = connect->last_middlewares[connect->own_middlewares];
+	if (last && connect->middleware != last)
+		return connect->middleware ? connect->middleware->next
+					   : ns->parent->handlers[PEAL_ON_MIDDLEWARE].first;
+	if (connect->own_middlewares || !connect->last_middlewares[true])
+		return NULL;
+	connect->own_middlewares = true;
+	return ns->handlers[PEAL_ON_MIDDLEWARE].first;
 }
 
 static void on_middleware_answer(struct peal_decision *decision, bool accepted, const char *message,
@@ -190,6 +193,9 @@ static void enter(struct peal_connect *connect, struct peal_namespace *ns)
 		return;
 	}
 	connect->auth = NULL;
+	if (ns->parent)
+		connect->last_middlewares[false] = ns->parent->handlers[PEAL_ON_MIDDLEWARE].last;
+	connect->last_middlewares[true] = ns->handlers[PEAL_ON_MIDDLEWARE].last;
 	ask_middlewares(connect);
 }
 
@@ -252,8 +258,15 @@ static void ask_rules(struct peal_connect *connect)
 		struct peal_next *next = peal_decision_ask(server->decisions, &connect->decision);
 		if (!next)
 			break;
+		/* The function may end this session and go on reading what it was given: out of the
+		 * list, the connect outlives that. */
+		peal_list_unlink(&connect->link);
 		rule->fn(connect->name, connect->auth ? connect->auth : server->no_auth, next,
 			 rule->userdata);
+		if (peal_session_open(connect->client->session) && !server->shutting_down)
+			peal_list_append(&connect->client->connects, &connect->link);
+		else
+			drop(connect);
 		return;
 	}
 	refuse(connect, "Invalid namespace", NULL);

@@ -278,6 +278,30 @@ static void join_and_refuse(struct peal_socket *socket, struct peal_next *next, 
 	peal_next_refuse(next, "nope", NULL);
 }
 
+static void accept_and_add(struct peal_socket *socket, struct peal_next *next, void *userdata)
+{
+	(void)socket;
+	note("%s;", (const char *)userdata);
+	ck_assert_int_eq(peal_use(peal_io(world.node), accept_and_add, "added"), 0);
+	peal_next_accept(next);
+}
+
+START_TEST(a_middleware_that_adds_another_adds_it_for_those_who_connect_later)
+{
+	begin();
+	ck_assert_int_eq(peal_use(peal_io(world.node), accept_and_add, "first"), 0);
+	struct peal_session *session = open_session();
+	fake_session_say(session, "40");
+	settle();
+	ck_recorded("first;");
+	ck_assert_int_eq(strncmp(fake_session_heard(session), "40{", 3), 0);
+	fake_session_say(open_session(), "40");
+	settle();
+	ck_recorded("first;added;");
+	end();
+}
+END_TEST
+
 START_TEST(should_leave_all_rooms_joined_after_a_middleware_failure)
 {
 	begin();
@@ -471,6 +495,7 @@ UNIT_MAIN("server_connect", should_automatically_connect,
 	  should_only_call_connection_after_lengthy_fns, should_pass_errors_and_objects,
 	  middlewares_should_work_with_a_custom_namespace,
 	  a_middleware_should_be_ignored_if_socket_gets_closed,
+	  a_middleware_that_adds_another_adds_it_for_those_who_connect_later,
 	  should_leave_all_rooms_joined_after_a_middleware_failure,
 	  what_a_middleware_emits_precedes_connect_and_broadcasts_do_not_reach_it,
 	  should_close_the_connection_when_receiving_several_connect_packets,

@@ -226,6 +226,48 @@ START_TEST(a_new_namespace_callback_may_end_the_session_that_asks)
 }
 END_TEST
 
+/* Ends the session that asks, by another of its sockets or with all others, and looks at what it
+ * was given afterwards. */
+static void decide_and_end(const char *name, const struct peal_args *auth, struct peal_next *next,
+			   void *userdata)
+{
+	size_t length;
+	if (userdata)
+		ck_assert_int_eq(peal_socket_disconnect(userdata, true), 0);
+	else
+		peal_server_shut_down(world.server);
+	const char *text = peal_args_text(auth, &length);
+	note("%s %.*s;", name, (int)length, text);
+	peal_next_accept(next);
+}
+
+START_TEST(a_rule_may_end_the_session_that_asks)
+{
+	begin();
+	struct peal_session *session = open_session();
+	struct peal_socket *socket = join(session, "/");
+	peal_of_function(world.node, decide_and_end, socket);
+	fake_session_say(session, "40/any,{\"token\":1}");
+	ck_recorded("/any {\"token\":1};");
+	settle();
+	ck_assert_ptr_null(find("/any"));
+	ck_heard(session, "41|");
+	end();
+}
+END_TEST
+
+START_TEST(a_rule_may_close_the_node)
+{
+	begin();
+	peal_of_function(world.node, decide_and_end, NULL);
+	fake_session_say(open_session(), "40/any,{\"token\":1}");
+	ck_recorded("/any {\"token\":1};");
+	settle();
+	ck_assert_ptr_null(find("/any"));
+	end();
+}
+END_TEST
+
 START_TEST(more_children_than_the_cap_are_invalid_namespaces)
 {
 	char text[32], expected[64];
@@ -400,6 +442,7 @@ UNIT_MAIN("server_namespaces",
 	  should_handle_race_conditions_with_dynamic_namespaces,
 	  should_attach_a_child_namespace_to_its_parent_upon_manual_creation,
 	  a_new_namespace_callback_may_end_the_session_that_asks,
+	  a_rule_may_end_the_session_that_asks, a_rule_may_close_the_node,
 	  more_children_than_the_cap_are_invalid_namespaces, a_parent_takes_no_round_and_no_fetch,
 	  bulk_operations_on_a_parent_reach_all_children,
 	  should_clean_up_namespace_when_on_and_there_are_no_more_sockets,
