@@ -190,6 +190,8 @@ static void enter(struct peal_connect *connect, struct peal_namespace *ns)
 	if (!connect->socket) {
 		drop(connect);
 		peal_session_discard(client->session);
+		/* It may have been made for this client. */
+		peal_namespace_settle(ns);
 		return;
 	}
 	connect->auth = NULL;

@@ -199,6 +199,30 @@ START_TEST(without_memory_calls_fail_sessions_may_close_and_nothing_is_lost_or_l
 }
 END_TEST
 
+START_TEST(a_child_that_nobody_could_join_for_want_of_memory_is_cleaned_up)
+{
+	world.options.cleanup_empty_child_namespaces = true;
+	begin();
+	ck_assert_ptr_nonnull(peal_of_pattern(world.node, "^/child"));
+	for (size_t nth = 1;; nth++) {
+		struct peal_session *session = open_session();
+		failed = false;
+		failing = nth;
+		fake_session_say(session, "40/child,");
+		failing = 0;
+		settle();
+		if (!failed) {
+			ck_assert_uint_eq(world.stats.namespaces, 2);
+			break;
+		}
+		fake_session_close(session, "transport close", NULL);
+		settle();
+		ck_assert_msg(world.stats.namespaces == 1, "allocation %zu", nth);
+	}
+	end();
+}
+END_TEST
+
 START_TEST(a_server_that_cannot_be_made_says_so)
 {
 	struct peal_server *server;
@@ -281,6 +305,7 @@ START_TEST(an_idle_client_costs_the_server_less_than_600_bytes)
 END_TEST
 
 UNIT_MAIN("server_memory", without_memory_calls_fail_sessions_may_close_and_nothing_is_lost_or_left,
+	  a_child_that_nobody_could_join_for_want_of_memory_is_cleaned_up,
 	  a_server_that_cannot_be_made_says_so, a_broadcast_allocates_nothing_per_recipient,
 	  joining_and_leaving_allocate_nothing_per_membership_in_the_long_run,
 	  an_idle_client_costs_the_server_less_than_600_bytes)
