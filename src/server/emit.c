@@ -177,7 +177,7 @@ int peal_socket_broadcast_args(struct peal_socket *socket, const struct peal_tar
 			       const char *event, const struct peal_args *args)
 {
 	if (!may_broadcast(socket))
-		return PEAL_EMIT_E_GONE;
+		return count_failure(socket ? socket->ns : NULL, PEAL_EMIT_E_GONE);
 	return emit(socket->ns, &(struct peal_selection){ target, socket->id }, event, args);
 }
 
@@ -187,7 +187,7 @@ int peal_socket_broadcast_values(struct peal_socket *socket, const struct peal_t
 	struct peal_bytes attachments[PEAL_LIMIT_ATTACHMENTS];
 	struct peal_args args;
 	if (!may_broadcast(socket))
-		return PEAL_EMIT_E_GONE;
+		return count_failure(socket ? socket->ns : NULL, PEAL_EMIT_E_GONE);
 	int r = peal_args_encode(&args, values, attachments);
 	if (r)
 		return count_failure(socket->ns, r);
@@ -201,7 +201,7 @@ int peal_socket_broadcast_ack_args(struct peal_socket *socket, const struct peal
 				   const char *event, const struct peal_args *args)
 {
 	if (!may_broadcast(socket))
-		return PEAL_EMIT_E_GONE;
+		return count_failure(socket ? socket->ns : NULL, PEAL_EMIT_E_GONE);
 	return emit_ack(socket->ns, &(struct peal_selection){ target, socket->id }, timeout_ms, fn,
 			userdata, event, args);
 }
@@ -213,7 +213,7 @@ int peal_socket_broadcast_ack_values(struct peal_socket *socket, const struct pe
 	struct peal_bytes attachments[PEAL_LIMIT_ATTACHMENTS];
 	struct peal_args args;
 	if (!may_broadcast(socket))
-		return PEAL_EMIT_E_GONE;
+		return count_failure(socket ? socket->ns : NULL, PEAL_EMIT_E_GONE);
 	int r = peal_args_encode(&args, values, attachments);
 	if (r)
 		return count_failure(socket->ns, r);

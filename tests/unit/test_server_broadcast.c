@@ -324,6 +324,22 @@ START_TEST(an_emit_to_a_closed_session_is_gone)
 }
 END_TEST
 
+START_TEST(a_broadcast_from_a_socket_that_is_gone_counts_as_failed)
+{
+	begin_with_three();
+	peal_socket_ref(a);
+	ck_assert_int_eq(peal_socket_disconnect(a, false), 0);
+	settle();
+	ck_assert_int_eq(peal_socket_broadcast(a, PEAL_ALL, "x"), PEAL_EMIT_E_GONE);
+	ck_assert_int_eq(peal_socket_broadcast_ack(a, PEAL_ALL, 10, NULL, NULL, "x"),
+			 PEAL_EMIT_E_GONE);
+	ck_assert_int_eq(peal_socket_broadcast(NULL, PEAL_ALL, "x"), PEAL_EMIT_E_GONE);
+	ck_assert_uint_eq(world.stats.emits_failed, 2);
+	peal_socket_unref(a);
+	end();
+}
+END_TEST
+
 /* --- what leaves the node ----------------------------------------------------------------------
  */
 
@@ -389,4 +405,5 @@ UNIT_MAIN("server_broadcast", emits_to_a_namespace, emits_binary_data_to_a_names
 	  a_broadcast_to_1000_sockets_builds_one_frame,
 	  should_precompute_the_websocket_frame_when_broadcasting,
 	  emits_of_one_turn_arrive_in_the_order_of_the_calls, an_emit_to_a_closed_session_is_gone,
+	  a_broadcast_from_a_socket_that_is_gone_counts_as_failed,
 	  what_is_not_local_is_published_after_the_local_delivery)
