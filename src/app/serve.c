@@ -56,8 +56,10 @@ static void on_drained(evutil_socket_t fd, short events, void *userdata)
 	struct server *server = userdata;
 
 	(void)fd, (void)events;
-	peal_node_close(server->node, (unsigned)server->settings->shutdown_seconds * 1000,
-			on_closed, server);
+	/* Without memory nobody would tell that it is closed. */
+	if (peal_node_close(server->node, (unsigned)server->settings->shutdown_seconds * 1000,
+			    on_closed, server) != 0)
+		event_base_loopexit(server->base, NULL);
 }
 
 static void on_signal(evutil_socket_t number, short events, void *userdata)

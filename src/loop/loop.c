@@ -94,8 +94,14 @@ void peal_loop_cancel(struct peal_task *task)
 	peal_list_unlink(&task->link);
 }
 
-/* Run what is queued; with @bounded at most until the turn gets long. */
-static void run_tasks(struct peal_loop *loop, bool bounded)
+static void run_one(struct peal_list *link)
+{
+	struct peal_task *task = peal_container(link, struct peal_task, link);
+	task->fn(task);
+}
+
+/* Run what is queued, and what that queues, until the turn gets long. */
+static void run_tasks(struct peal_loop *loop)
 {
 	struct peal_list *link;
 	unsigned count = 0;
@@ -103,18 +109,31 @@ static void run_tasks(struct peal_loop *loop, bool bounded)
 		return;
 	loop->in_task = true;
 	while ((link = peal_list_take(&loop->tasks))) {
-		struct peal_task *task = peal_container(link, struct peal_task, link);
-		task->fn(task);
-		if (bounded && ++count % 16 == 0 && peal_loop_turn_is_long(loop))
+		run_one(link);
+		if (++count % 16 == 0 && peal_loop_turn_is_long(loop))
 			break;
 	}
 	loop->in_task = false;
 }
 
+/*
+ * All that is queued now comes before the input at hand, however long it takes. What it queues
+ * itself comes before it too, but not without end: an application whose callbacks keep on causing
+ * others must not keep the network waiting for ever.
+ */
 void peal_loop_run_tasks(struct peal_loop *loop)
 {
-	if (!peal_list_empty(&loop->tasks))
-		run_tasks(loop, false);
+	struct peal_list now, *link;
+	if (loop->in_task || peal_list_empty(&loop->tasks))
+		return;
+	loop->in_task = true;
+	peal_list_init(&now);
+	while ((link = peal_list_take(&loop->tasks)))
+		peal_list_append(&now, link);
+	while ((link = peal_list_take(&now)))
+		run_one(link);
+	loop->in_task = false;
+	run_tasks(loop);
 }
 
 void peal_loop_add_flusher(struct peal_loop *loop, struct peal_flusher *flusher)
@@ -175,7 +194,7 @@ static void reap(struct peal_loop *loop)
 /* Return: true when something is left for another pass. */
 static bool end_of_turn(struct peal_loop *loop)
 {
-	run_tasks(loop, true);
+	run_tasks(loop);
 	bool more = flush(loop);
 	if (more)
 		loop->stats->flush_slices++;
@@ -290,7 +309,7 @@ void peal_loop_free(struct peal_loop *loop)
 	if (!loop)
 		return;
 	while (!peal_list_empty(&loop->tasks) || !peal_list_empty(&loop->dead)) {
-		run_tasks(loop, false);
+		run_tasks(loop);
 		reap(loop);
 	}
 	if (loop->end_event)

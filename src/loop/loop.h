@@ -68,8 +68,9 @@ static inline bool peal_task_queued(const struct peal_task *task)
 	return peal_list_linked(&task->link);
 }
 /*
- * Run what is deferred now, if the loop is not inside a task already. Network input calls this
- * before it hands an event to the application, so that callbacks run in order of cause.
+ * Run what is deferred now, if the loop is not inside a task already, and what that defers until
+ * the turn gets long. Network input calls this before it hands an event to the application, so that
+ * callbacks run in order of cause.
  */
 void peal_loop_run_tasks(struct peal_loop *loop);
 

@@ -14,6 +14,8 @@
 int peal_handlers_add(struct peal_handlers *list, peal_handler_fn *fn, void *userdata,
 		      bool in_front)
 {
+	if (!fn)
+		return -EINVAL;
 	struct peal_handler *handler = malloc(sizeof(*handler));
 	if (!handler)
 		return -ENOMEM;

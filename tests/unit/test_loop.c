@@ -131,6 +131,30 @@ START_TEST(runs_what_is_left_when_it_is_freed)
 }
 END_TEST
 
+static void defer_itself(struct peal_task *task)
+{
+	struct work *work = peal_container(task, struct work, task);
+	now.now_us += 100;
+	/* Ends by itself, so that the test fails instead of hanging. */
+	if (++work->slices < 100000)
+		peal_loop_defer(loop, task);
+}
+
+START_TEST(tasks_that_defer_others_without_end_do_not_keep_input_waiting)
+{
+	struct work chain = { .task.fn = defer_itself }, last = { .name = "last", .task.fn = say };
+	peal_loop_enter(loop);
+	peal_loop_defer(loop, &chain.task);
+	peal_loop_defer(loop, &last.task);
+	peal_loop_run_tasks(loop);
+	/* What was queued before has run, whatever the chain does. */
+	ck_assert_str_eq(trace, "last");
+	ck_assert_int_lt(chain.slices, 1000);
+	ck_assert(peal_task_queued(&chain.task));
+	peal_loop_cancel(&chain.task);
+}
+END_TEST
+
 /* --- deadlines and timers ------------------------------------------------------------------ */
 
 struct waiter {
@@ -417,6 +441,7 @@ END_TEST
 
 UNIT_MAIN_WITH("loop", set_up, tear_down, runs_tasks_in_order_then_the_flush_then_the_reap,
 	       goes_on_with_a_flush_that_has_more_to_do, forgets_a_task_that_was_cancelled,
+	       tasks_that_defer_others_without_end_do_not_keep_input_waiting,
 	       runs_what_is_left_when_it_is_freed,
 	       fires_deadlines_in_order_and_not_before_their_time,
 	       moves_a_deadline_that_is_armed_again, fires_timers_of_any_duration_in_order,
