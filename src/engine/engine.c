@@ -108,7 +108,7 @@ static void on_close_grace(struct peal_deadlines *deadlines, struct peal_deadlin
 {
 	struct peal_session *session = peal_container(deadline, struct peal_session, close_grace);
 	(void)deadlines;
-	peal_session_closed(session);
+	peal_session_discard(session);
 }
 
 int peal_engine_create(struct peal_engine_context *context,
@@ -167,7 +167,7 @@ void peal_engine_destroy(struct peal_engine *engine)
 	peal_deadlines_deinit(&engine->ping_due);
 	peal_deadlines_deinit(&engine->pong_due);
 	peal_deadlines_deinit(&engine->close_grace);
-	peal_loop_remove_flusher(engine->context->loop, &engine->flusher);
+	peal_loop_remove_flusher(&engine->flusher);
 	peal_joined_forget(&engine->joined);
 	peal_outbox_pool_deinit(&engine->outbox_pool);
 	peal_hash_deinit(&engine->by_sid);

@@ -182,11 +182,6 @@ void peal_session_close_for(struct peal_session *session, const char *reason,
 	peal_loop_defer(engine->context->loop, &session->task);
 }
 
-void peal_session_closed(struct peal_session *session)
-{
-	peal_session_close_for(session, "forced close", NULL, PEAL_RELEASE_SERVER);
-}
-
 void peal_session_discard(struct peal_session *session)
 {
 	peal_session_close_for(session, "forced close", NULL, PEAL_RELEASE_SERVER);
@@ -197,7 +192,7 @@ void peal_session_discard(struct peal_session *session)
 static bool finish(struct peal_session *session)
 {
 	if (session->transport->finish(session)) {
-		peal_session_closed(session);
+		peal_session_discard(session);
 		return true;
 	}
 	if (!peal_deadline_armed(&session->close_grace))

@@ -29,7 +29,7 @@ struct peal_transport {
 	void (*flush)(struct peal_session *session);
 	/*
 	 * The session is closing orderly and its outbox is empty. Return: true when the connection
-	 * can end now; false when the transport has to wait, and will call peal_session_closed()
+	 * can end now; false when the transport has to wait, and will call peal_session_discard()
 	 * later.
 	 */
 	bool (*finish)(struct peal_session *session);
@@ -134,8 +134,6 @@ void peal_session_parse_error(struct peal_session *session);
 /* Close at once, for a reason of client-wire.md §2.10; both texts are static. */
 void peal_session_close_for(struct peal_session *session, const char *reason,
 			    const char *description, enum peal_release how);
-/* The transport has finished an orderly close. */
-void peal_session_closed(struct peal_session *session);
 /* The transport has taken everything: closes a session that waits for that, and tells the
  * application. */
 void peal_session_drained(struct peal_session *session);

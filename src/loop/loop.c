@@ -136,14 +136,19 @@ void peal_loop_run_tasks(struct peal_loop *loop)
 	run_tasks(loop);
 }
 
+void peal_loop_finish_tasks(struct peal_loop *loop)
+{
+	while (!loop->in_task && !peal_list_empty(&loop->tasks))
+		run_tasks(loop);
+}
+
 void peal_loop_add_flusher(struct peal_loop *loop, struct peal_flusher *flusher)
 {
 	peal_list_append(&loop->flushers, &flusher->link);
 }
 
-void peal_loop_remove_flusher(struct peal_loop *loop, struct peal_flusher *flusher)
+void peal_loop_remove_flusher(struct peal_flusher *flusher)
 {
-	(void)loop;
 	peal_list_unlink(&flusher->link);
 }
 
@@ -185,10 +190,8 @@ static bool flush(struct peal_loop *loop)
 static void reap(struct peal_loop *loop)
 {
 	struct peal_list *link;
-	while ((link = peal_list_take(&loop->dead))) {
-		struct peal_task *task = peal_container(link, struct peal_task, link);
-		task->fn(task);
-	}
+	while ((link = peal_list_take(&loop->dead)))
+		run_one(link);
 }
 
 /* Return: true when something is left for another pass. */
@@ -309,7 +312,7 @@ void peal_loop_free(struct peal_loop *loop)
 	if (!loop)
 		return;
 	while (!peal_list_empty(&loop->tasks) || !peal_list_empty(&loop->dead)) {
-		run_tasks(loop);
+		peal_loop_finish_tasks(loop);
 		reap(loop);
 	}
 	if (loop->end_event)

@@ -73,6 +73,8 @@ static inline bool peal_task_queued(const struct peal_task *task)
  * callbacks run in order of cause.
  */
 void peal_loop_run_tasks(struct peal_loop *loop);
+/* Run them until none is left, however long it takes: before what they work on is freed. */
+void peal_loop_finish_tasks(struct peal_loop *loop);
 
 /* --- flush
  * ----------------------------------------------------------------------------------------------------
@@ -86,7 +88,7 @@ struct peal_flusher {
 };
 
 void peal_loop_add_flusher(struct peal_loop *loop, struct peal_flusher *flusher);
-void peal_loop_remove_flusher(struct peal_loop *loop, struct peal_flusher *flusher);
+void peal_loop_remove_flusher(struct peal_flusher *flusher);
 /* Have it called at the end of this turn. */
 void peal_loop_want_flush(struct peal_loop *loop, struct peal_flusher *flusher);
 /* True when the slice of this turn is used up; a flusher asks now and then. */

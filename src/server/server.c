@@ -194,8 +194,6 @@ static void on_message(struct peal_session *session, const void *data, size_t le
 		       void *userdata)
 {
 	struct peal_server *server = userdata;
-	/* What was caused before is told before; it may end this session. */
-	peal_loop_run_tasks(server->loop);
 	struct peal_client *client = peal_session_userdata(session);
 	if (!client || server->shutting_down || !peal_session_open(session))
 		return;
@@ -222,9 +220,8 @@ static void client_free(struct peal_client *client, const char *reason, const ch
 static void on_close(struct peal_session *session, const char *reason, const char *description,
 		     void *userdata)
 {
-	struct peal_server *server = userdata;
-	peal_loop_run_tasks(server->loop);
 	struct peal_client *client = peal_session_userdata(session);
+	(void)userdata;
 	if (!client)
 		return;
 	client_free(client, reason, description);
@@ -327,7 +324,7 @@ void peal_server_free(struct peal_server *server)
 		client_free(client, "server shutting down", NULL);
 	}
 	peal_round_close_all(server);
-	peal_loop_run_tasks(server->loop);
+	peal_loop_finish_tasks(server->loop);
 	peal_notices_drain(server);
 	peal_loop_cancel(&server->notices_task);
 

@@ -171,7 +171,7 @@ void peal_polling_get(struct peal_front *front, struct peal_session *session,
 			     "6\x1e"
 			     "1",
 			     3, POLL_CONTENT_TYPE);
-		peal_session_closed(session);
+		peal_session_discard(session);
 		return;
 	}
 	session->parked_get = request;

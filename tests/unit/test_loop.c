@@ -90,7 +90,7 @@ START_TEST(runs_tasks_in_order_then_the_flush_then_the_reap)
 	peal_loop_defer(loop, &b.task);
 	peal_loop_step(loop);
 	ck_assert_str_eq(trace, "abnFR");
-	peal_loop_remove_flusher(loop, &a.flusher);
+	peal_loop_remove_flusher(&a.flusher);
 }
 END_TEST
 
@@ -104,7 +104,7 @@ START_TEST(goes_on_with_a_flush_that_has_more_to_do)
 	ck_assert_uint_eq(stats.flush_slices, 2);
 	peal_loop_step(loop);
 	ck_assert_str_eq(trace, "FFF");
-	peal_loop_remove_flusher(loop, &a.flusher);
+	peal_loop_remove_flusher(&a.flusher);
 }
 END_TEST
 
@@ -152,6 +152,17 @@ START_TEST(tasks_that_defer_others_without_end_do_not_keep_input_waiting)
 	ck_assert_int_lt(chain.slices, 1000);
 	ck_assert(peal_task_queued(&chain.task));
 	peal_loop_cancel(&chain.task);
+}
+END_TEST
+
+START_TEST(finishes_all_tasks_before_what_they_work_on_is_freed)
+{
+	struct work chain = { .task.fn = defer_itself };
+	peal_loop_enter(loop);
+	peal_loop_defer(loop, &chain.task);
+	peal_loop_finish_tasks(loop);
+	ck_assert_int_eq(chain.slices, 100000);
+	ck_assert(!peal_task_queued(&chain.task));
 }
 END_TEST
 
@@ -442,6 +453,7 @@ END_TEST
 UNIT_MAIN_WITH("loop", set_up, tear_down, runs_tasks_in_order_then_the_flush_then_the_reap,
 	       goes_on_with_a_flush_that_has_more_to_do, forgets_a_task_that_was_cancelled,
 	       tasks_that_defer_others_without_end_do_not_keep_input_waiting,
+	       finishes_all_tasks_before_what_they_work_on_is_freed,
 	       runs_what_is_left_when_it_is_freed,
 	       fires_deadlines_in_order_and_not_before_their_time,
 	       moves_a_deadline_that_is_armed_again, fires_timers_of_any_duration_in_order,
