@@ -135,8 +135,11 @@ struct peal_engine_options {
 	bool http_compression;		   /* true */
 	size_t http_compression_threshold; /* 1024 bytes */
 	const char *initial_packet;	   /* NULL; sent as a message right behind the handshake */
-	size_t outbox_limit;		   /* 0: 1 MiB + max_http_buffer_size; each queued message
-					      counts 16 bytes more than it is long */
+	/* NULL: none. 1–16 of A-Z a-z 0-9 _ -; a sid is then this, a dot and the random part, so
+	 * that a balancer can route by it. Not together with generate_id. */
+	const char *sid_prefix;
+	size_t outbox_limit; /* 0: 1 MiB + max_http_buffer_size; each queued message
+				counts 16 bytes more than it is long */
 	struct peal_cors_options cors;
 	struct peal_cookie_options cookie;
 	peal_allow_request_fn *allow_request;

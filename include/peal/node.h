@@ -18,6 +18,7 @@
 #include <peal/stats.h>
 
 struct event_base;
+struct peal_adapter;
 
 struct peal_node_options {
 	const char *host;   /* "127.0.0.1"; a name or an address, IPv4 or IPv6 */
@@ -35,8 +36,16 @@ struct peal_node_options {
 					       -Proto count */
 	size_t trusted_proxy_count;
 	struct peal_engine_options engine; /* of Socket.IO */
-	enum peal_log_level log_level;	   /* PEAL_LOG_INFO */
-	peal_log_fn *log;		   /* NULL: text lines on standard error */
+	struct peal_adapter *adapter;	   /* NULL: this node is alone. The node takes it, also when
+					      peal_node_new() fails */
+	unsigned member_timeout_ms;  /* 3000; a peal node that is silent for so long is reported, or
+					given up */
+	unsigned request_timeout_ms; /* 5000; of requests to other nodes without a time of their own
+				      */
+	bool answer_server_events;   /* false; answer events of other servers that have no handler
+					here at once, without data */
+	enum peal_log_level log_level; /* PEAL_LOG_INFO */
+	peal_log_fn *log;	       /* NULL: text lines on standard error */
 	void *log_userdata;
 	struct event_base *base; /* NULL: the node makes its own; otherwise never broken, freed or
 				    given priorities */

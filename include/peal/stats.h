@@ -61,7 +61,35 @@
 	X(counter, loop_turns, "turns of the event loop that did work for this node")              \
 	X(counter, flush_slices, "flush passes that stopped at the slice limit")                   \
 	X(counter, standstills, "times that the node found itself stopped for more than a second") \
-	X(counter, standstill_ms, "milliseconds of all standstills")
+	X(counter, standstill_ms, "milliseconds of all standstills")                               \
+	X(gauge, cluster_up, "1 while the adapter is connected and publishes, or there is none")   \
+	X(gauge, cluster_members, "other peal nodes that are known")                               \
+	X(gauge, cluster_requests, "requests to other nodes under way")                            \
+	X(gauge, cluster_answering, "requests of other nodes that this one still answers")         \
+	X(gauge, cluster_spaces, "namespaces that the cluster layer keeps")                        \
+	X(counter, cluster_messages_received, "messages received from the adapter, own ones too")  \
+	X(counter, cluster_messages_own, "of those, own ones, dropped undecoded")                  \
+	X(counter, cluster_messages_useless, "of those, ones that selected no local socket")       \
+	X(counter, cluster_messages_repeated, "of those, second copies, dropped undecoded")        \
+	X(counter, cluster_messages_invalid, "of those, ones that could not be decoded")           \
+	X(counter, cluster_bytes_received, "bytes of those")                                       \
+	X(counter, cluster_answers_late, "answers to requests that nobody waits for any more")     \
+	X(counter, cluster_answers_repeated, "parts of answers that had come before")              \
+	X(counter, cluster_batches, "parts of joined acknowledgements sent to other peal nodes")   \
+	X(counter, cluster_published, "broadcasts that the adapter's network has taken")           \
+	X(counter, cluster_published_late, "of those, ones that had waited for a connection")      \
+	X(counter, cluster_dropped, "broadcasts that were never written")                          \
+	X(counter, cluster_in_doubt,                                                               \
+	  "broadcasts written without a reply before the connection "                              \
+	  "was lost; never sent again")                                                            \
+	X(counter, cluster_commands, "commands sent to Redis")                                     \
+	X(counter, cluster_disconnects, "connections to Redis that were lost")                     \
+	X(counter, cluster_gaps, "times that this node was not subscribed")                        \
+	X(counter, cluster_gap_ms, "milliseconds in which this node may have missed messages")     \
+	X(counter, cluster_interest_changes, "changes between rooms and pattern")                  \
+	X(gauge, cluster_subscriptions, "subscriptions at Redis")                                  \
+	X(counter, barrier_waits, "times that something waited for a subscription")                \
+	X(counter, barrier_timeouts, "times that waiting for a subscription was given up")
 
 struct peal_stats {
 #define PEAL_STATS_MEMBER_(kind, name, description) uint64_t name;

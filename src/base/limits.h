@@ -76,6 +76,39 @@
 /* A turn that comes later than this was no busy turn: the process stood still. */
 #define PEAL_LIMIT_STANDSTILL_MS 1000
 
+/* --- the cluster --- */
+
+/* A client that joined waits no longer for the subscription that covers it. */
+#define PEAL_LIMIT_BARRIER_MS 1000
+/* Frames that may wait for one client behind the barrier; more lets that client go. */
+#define PEAL_LIMIT_HELD_FRAMES 4096
+/* After the deadline of a round, parts that are under way are waited for. */
+#define PEAL_LIMIT_ROUND_GRACE_MS 50
+/* One message from the adapter. */
+#define PEAL_LIMIT_CLUSTER_MESSAGE_BYTES (64u << 20)
+/* Nesting of messages; Node.js' encoders and decoders recurse, too. */
+#define PEAL_LIMIT_CLUSTER_DEPTH 512
+/* Rooms of one target or request of another node. */
+#define PEAL_LIMIT_CLUSTER_ROOMS 100000
+/* Elements of one flat reply of Redis. */
+#define PEAL_LIMIT_REDIS_ELEMENTS 65536
+/* Requests to other nodes under way, and requests of others that are being answered. */
+#define PEAL_LIMIT_CLUSTER_REQUESTS 65536
+/* Other peal nodes, and namespaces that one may announce. */
+#define PEAL_LIMIT_CLUSTER_MEMBERS 1024
+#define PEAL_LIMIT_CLUSTER_SPACES 20000
+/* Answers of other nodes that one request may collect. */
+#define PEAL_LIMIT_CLUSTER_ANSWERS 1000000
+#define PEAL_LIMIT_CLUSTER_ANSWER_BYTES (256u << 20)
+/* Joined acknowledgements leave when they reach this size. */
+#define PEAL_LIMIT_BATCH_BYTES 262144
+/* Sockets of one part of a FETCHED. */
+#define PEAL_LIMIT_FETCHED_SOCKETS 500
+/* A Redis that is silent for so long while it owes something is given up. */
+#define PEAL_LIMIT_REDIS_SILENCE_MS 4000
+/* Between attempts to connect, at most. */
+#define PEAL_LIMIT_REDIS_BACKOFF_MS 1000
+
 /* libwebsockets cannot size its tables above this many descriptors. */
 #define PEAL_LIMIT_FILES 10000000
 

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "engine/session.h"
+#include "loop/barrier.h"
 #include "loop/loop.h"
 
 struct peal_engine;
@@ -22,9 +23,10 @@ struct peal_engine_context {
 	struct peal_loop *loop;
 	struct peal_stats *stats;
 	const struct peal_log *log;
-	size_t max_sessions;  /* of all engines; above: 503 */
-	size_t session_count; /* of all engines */
-	bool draining;	      /* new sessions get 503 */
+	size_t max_sessions;	      /* of all engines; above: 503 */
+	size_t session_count;	      /* of all engines */
+	bool draining;		      /* new sessions get 503 */
+	struct peal_barrier *barrier; /* for peal_session_hold(); NULL: nothing ever waits */
 };
 
 /*

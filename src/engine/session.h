@@ -20,6 +20,14 @@
  */
 int peal_session_queue(struct peal_session *session, struct peal_frame *run);
 
+/*
+ * What is queued from here on waits until the barrier has reached @number (peal_session_queue() for
+ * Socket.IO packets; heartbeats do not wait). What was queued before goes out. A second hold is for
+ * what comes after it. Packets that wait count against the outbox limit; a volatile packet is not
+ * queued behind them; an orderly close waits for them. Nothing happens when the number is reached.
+ */
+void peal_session_hold(struct peal_session *session, uint64_t number);
+
 /* A volatile packet may be queued now (client-wire.md §4.4): nothing is queued or being written,
  * for polling a GET is parked. */
 bool peal_session_writable(const struct peal_session *session);

@@ -23,6 +23,7 @@
 
 #include "base/log.h"
 #include "http/cors.h"
+#include "loop/barrier.h"
 #include "loop/loop.h"
 
 struct peal_http_request;
@@ -59,6 +60,8 @@ struct peal_http_options {
 	const char *const
 		*trusted_proxies; /* CIDR blocks, copied; -EINVAL from _new() for a bad one */
 	size_t trusted_proxy_count;
+	/* Answers of peal_http_reply() wait for the numbers issued before them; NULL: none does. */
+	struct peal_barrier *barrier;
 };
 
 int peal_http_server_new(struct peal_loop *loop, const struct peal_http_options *options,

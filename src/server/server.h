@@ -11,6 +11,7 @@
 
 #include "base/decision.h"
 #include "base/log.h"
+#include "loop/barrier.h"
 #include "loop/loop.h"
 #include "server/remote.h"
 
@@ -21,6 +22,8 @@ struct peal_server_options {
 	bool cleanup_empty_child_namespaces;
 	size_t max_child_namespaces;
 	const char *node_name; /* borrowed for life */
+	const char *uid; /* borrowed for life: ids of sockets begin with it; NULL: with nothing */
+	struct peal_barrier *barrier; /* borrowed for life; NULL: nothing ever waits */
 };
 
 int peal_server_new(struct peal_loop *loop, struct peal_node *node,

@@ -64,7 +64,7 @@ ROOMS = {
         ["base", "protocol", "loop", "http", "engine", "transport", "server", "cluster", "adapters"], ["libevent"]
     ),
     "src/app": Room([], ["libevent", "cJSON", "libcurl", "libjwt", "libcrypto"]),
-    "adapters": Room(["base", "protocol", "loop"], files={"redis/connection": ["hiredis", "libevent"]}),
+    "adapters": Room(["base", "protocol", "loop"], files={"redis/connection": ["hiredis", "libevent", "libcrypto"]}),
     "examples": Room([], ["libevent", "cJSON"]),
 }
 

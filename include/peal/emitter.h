@@ -1,0 +1,49 @@
+/*
+ * The emitter: a process that is no node publishes to a cluster through Redis. It has no clients,
+ * hears nothing, and cannot collect acknowledgements.
+ *
+ * Source of the behaviour: @socket.io/redis-emitter 5.1.
+ */
+#ifndef PEAL_EMITTER_H
+#define PEAL_EMITTER_H
+
+#include <peal/log.h>
+#include <peal/redis.h>
+
+struct event_base;
+struct peal_emitter;
+
+/* The connection is made in the background; what is published before it stands waits. */
+PEAL_API PEAL_MUST_CHECK int peal_emitter_new(struct event_base *base,
+					      const struct peal_redis_options *options,
+					      peal_log_fn *log, void *log_userdata,
+					      struct peal_emitter **ret_emitter, char *message,
+					      size_t size);
+
+/** peal_emitter_emit_args() - an event for the clients of @ns that @target selects; PEAL_LOCAL is
+ * refused. Return: as peal_emit(). */
+PEAL_API int peal_emitter_emit_args(struct peal_emitter *emitter, const char *ns,
+				    const struct peal_target *target, const char *event,
+				    const struct peal_args *args);
+PEAL_API int peal_emitter_sockets_join(struct peal_emitter *emitter, const char *ns,
+				       const struct peal_target *target, struct peal_rooms rooms);
+PEAL_API int peal_emitter_sockets_leave(struct peal_emitter *emitter, const char *ns,
+					const struct peal_target *target, struct peal_rooms rooms);
+PEAL_API int peal_emitter_sockets_disconnect(struct peal_emitter *emitter, const char *ns,
+					     const struct peal_target *target, bool close);
+/** peal_emitter_server_emit_args() - an event for the servers */
+PEAL_API int peal_emitter_server_emit_args(struct peal_emitter *emitter, const char *ns,
+					   const char *event, const struct peal_args *args);
+
+/* @delivered messages were taken by Redis and reached @receivers subscribers in sum; @failed were
+ * not, or it is not known. @error is a text for people or NULL. */
+typedef void peal_emitter_fn(size_t delivered, size_t receivers, size_t failed, const char *error,
+			     void *userdata);
+/** peal_emitter_finish() - wait until all is published, at most @timeout_ms, then tell @fn from the
+ * loop, once */
+PEAL_API int peal_emitter_finish(struct peal_emitter *emitter, unsigned timeout_ms,
+				 peal_emitter_fn *fn, void *userdata);
+/** peal_emitter_free() - NULL is fine; not from inside @fn */
+PEAL_API void peal_emitter_free(struct peal_emitter *emitter);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * MessagePack, both ways (adapters-wire.md §2): a writer that yields the bytes of notepack.io, a
+ * forward-only reader with bounds, and the ways between it and JSON text with attachments. No
+ * trees: a received broadcast becomes the text that clients get in one pass.
+ */
+#ifndef PEAL_PROTOCOL_MSGPACK_H
+#define PEAL_PROTOCOL_MSGPACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "protocol/args.h"
+
+/* --- writing: shortest forms -------------------------------------------------------------------
+ */
+
+void peal_msgpack_put_nil(struct peal_buffer *out);
+void peal_msgpack_put_bool(struct peal_buffer *out, bool value);
+void peal_msgpack_put_int(struct peal_buffer *out, int64_t value);
+void peal_msgpack_put_uint(struct peal_buffer *out, uint64_t value);
+/* As JavaScript's: integral values up to ±(2^53−1) as integers, others as float64. */
+void peal_msgpack_put_double(struct peal_buffer *out, double value);
+/* @text must be UTF-8. */
+void peal_msgpack_put_string(struct peal_buffer *out, const char *text, size_t length);
+void peal_msgpack_put_text(struct peal_buffer *out, const char *text);
+void peal_msgpack_put_binary(struct peal_buffer *out, const void *bytes, size_t length);
+void peal_msgpack_put_array(struct peal_buffer *out, size_t count);
+void peal_msgpack_put_map(struct peal_buffer *out, size_t count);
+
+/*
+ * Append one value of valid JSON text; objects that stand for an attachment become binary. Keys
+ * keep their order, but the last of several equal ones wins and integer-like ones come first,
+ * ascending, as in a JavaScript object. Return: 0; the buffer's error shows there;
+ * PEAL_EMIT_E_INVALID for a placeholder without attachment.
+ */
+int peal_msgpack_put_json(struct peal_buffer *out, const char *text, size_t length,
+			  const struct peal_bytes *attachments, size_t attachment_count);
+
+/* --- reading -----------------------------------------------------------------------------------
+ */
+
+enum peal_msgpack_type {
+	PEAL_MSGPACK_NIL,
+	PEAL_MSGPACK_BOOL,
+	PEAL_MSGPACK_INT,  /* fits int64_t */
+	PEAL_MSGPACK_UINT, /* above it */
+	PEAL_MSGPACK_DOUBLE,
+	PEAL_MSGPACK_STRING, /* bytes as they came: not necessarily UTF-8 */
+	PEAL_MSGPACK_BINARY,
+	PEAL_MSGPACK_ARRAY,
+	PEAL_MSGPACK_MAP,
+	PEAL_MSGPACK_EXTENSION,
+};
+
+struct peal_msgpack_item {
+	enum peal_msgpack_type type;
+	bool boolean;
+	int8_t extension;
+	int64_t integer;
+	uint64_t natural;
+	double number;
+	const char *bytes;
+	size_t length;	/* of bytes */
+	uint32_t count; /* elements, or pairs */
+};
+
+struct peal_msgpack_reader {
+	const unsigned char *at, *end;
+};
+
+static inline struct peal_msgpack_reader peal_msgpack_reader(const void *bytes, size_t length)
+{
+	return (struct peal_msgpack_reader){ bytes, (const unsigned char *)bytes + length };
+}
+
+/* The next item; the elements of arrays and maps follow as items of their own. False when it is cut
+ * off, or a count is larger than the bytes that are left could hold, or it is 0xc1. */
+bool peal_msgpack_next(struct peal_msgpack_reader *reader, struct peal_msgpack_item *ret_item);
+/* Skip one whole value, at most PEAL_LIMIT_JSON_DEPTH deep. */
+bool peal_msgpack_skip(struct peal_msgpack_reader *reader);
+
+/*
+ * Append one value as JSON text, as JSON.stringify() would print what notepack.io decodes; binary
+ * becomes placeholders, whose bytes are noted in @attachments (borrowed from the input), counting
+ * on from *attachment_count, at most PEAL_LIMIT_ATTACHMENTS. Dates become ISO strings, undefined in
+ * maps is left out, integers beyond 2^53 lose precision as in JavaScript. Return: 0; -ENOMEM or
+ * -EMSGSIZE of the buffer; -EINVAL when it is malformed or too deep; -E2BIG for too many
+ * attachments.
+ */
+int peal_msgpack_to_json(struct peal_msgpack_reader *reader, struct peal_buffer *out,
+			 struct peal_bytes *attachments, size_t *attachment_count)
+	__attribute__((warn_unused_result));
+
+#endif
