@@ -15,13 +15,26 @@
 
 #include "loop/loop.h"
 
+/*
+ * Numbers issued within a sixteenth of the limit share a mark, and are let go together: so each one
+ * is let go in time, however many there are.
+ */
+struct peal_barrier_mark {
+	uint64_t number;    /* the last one of the mark */
+	uint64_t issued_ms; /* when the first one was */
+};
+
+#define PEAL_BARRIER_MARKS 18
+
 struct peal_barrier {
 	struct peal_loop *loop;
 	struct peal_stats *stats;
 	uint64_t issued, reached; /* the numbers of … until now; both begin with 0 */
 	struct peal_list waiters; /* by number */
-	struct peal_timer timer;  /* of the oldest number that is not reached */
-	uint64_t timer_number;	  /* what was issued when it was armed: those are let go */
+	struct peal_barrier_mark marks[PEAL_BARRIER_MARKS]; /* a ring of those not reached */
+	unsigned first_mark, mark_count;
+	struct peal_timer timer;  /* of the first mark */
+	struct peal_task give_up; /* in the place of the timer, without memory for it */
 };
 
 /* Embedded in its owner. */
@@ -43,7 +56,7 @@ void peal_barrier_deinit(struct peal_barrier *barrier);
 uint64_t peal_barrier_issue(struct peal_barrier *barrier);
 /* Everything up to @number is in force. */
 void peal_barrier_reach(struct peal_barrier *barrier, uint64_t number);
-/* Give up waiting for all that was issued until now; counted if anybody waited. */
+/* Give up waiting for all that was issued until now; each that waited is counted. */
 void peal_barrier_let_go(struct peal_barrier *barrier);
 
 static inline bool peal_barrier_reached(const struct peal_barrier *barrier, uint64_t number)
