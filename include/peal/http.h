@@ -6,6 +6,7 @@
 
 #include <peal/engine.h>
 
+struct peal_http_listener;
 struct peal_http_request;
 
 /* Runs when a request for the route is complete. Answer it once with peal_http_reply(), now or
@@ -44,5 +45,27 @@ PEAL_API const void *peal_http_request_body(const struct peal_http_request *requ
 PEAL_API void peal_http_reply(struct peal_http_request *request, unsigned status,
 			      const struct peal_header *headers, size_t header_count,
 			      const void *body, size_t length);
+
+/**
+ * peal_http_listener_new() - another address of the node, for routes only
+ * @host: name or address, IPv4 or IPv6
+ * @port: 0 lets the kernel choose
+ * @ret_listener: closed and freed with the node
+ *
+ * No client of Socket.IO or Engine.IO gets in here, and it has no CORS headers. It listens at once;
+ * make its routes before the loop goes on.
+ *
+ * Return: 0; -ENOMEM; -EINVAL for a host that cannot be resolved; -errno such as -EADDRINUSE.
+ */
+PEAL_API PEAL_MUST_CHECK int peal_http_listener_new(struct peal_node *node, const char *host,
+						    uint16_t port,
+						    struct peal_http_listener **ret_listener);
+/** peal_http_listener_port() - the port it listens on; 0 once the node is closing */
+PEAL_API uint16_t peal_http_listener_port(const struct peal_http_listener *listener);
+/** peal_http_listener_route() - as peal_http_route(), on this listener */
+PEAL_API PEAL_MUST_CHECK int peal_http_listener_route(struct peal_http_listener *listener,
+						      const char *path, const char *methods,
+						      size_t max_body, peal_http_fn *fn,
+						      void *userdata);
 
 #endif

@@ -76,6 +76,9 @@
 /* A turn that comes later than this was no busy turn: the process stood still. */
 #define PEAL_LIMIT_STANDSTILL_MS 1000
 
+/* Connections to a further listener, for pages and APIs: few, since clients do not come there. */
+#define PEAL_LIMIT_LISTENER_CONNECTIONS 1024
+
 /* --- the cluster --- */
 
 /* A client that joined waits no longer for the subscription that covers it. */

@@ -212,6 +212,7 @@ int peal_node_new(const struct peal_node_options *options, struct peal_node **re
 	peal_list_init(&node->engines);
 	peal_list_init(&node->afters);
 	peal_list_init(&node->closers);
+	peal_list_init(&node->listeners);
 	peal_decisions_init(&node->decisions, wake_decisions, node);
 	int r = make(node, options);
 	if (r != 0) {
@@ -340,12 +341,14 @@ static void begin_close(struct peal_node *node)
 			peal_container(link, struct peal_engine_place, link)->engine);
 	if (node->http)
 		peal_http_server_close(node->http);
+	peal_listeners_close(node);
 }
 
 static bool all_gone(const struct peal_node *node)
 {
 	return !node->engines_context.session_count && !peal_websockets_count(node->websockets) &&
-	       (!node->http || !peal_http_server_connections(node->http));
+	       (!node->http || !peal_http_server_connections(node->http)) &&
+	       !peal_listeners_connections(node);
 }
 
 static void look_at_close(struct peal_timer *timer)
@@ -359,6 +362,7 @@ static void look_at_close(struct peal_timer *timer)
 		peal_websockets_cut_all(node->websockets);
 		peal_http_server_free(node->http);
 		node->http = NULL;
+		peal_listeners_cut(node);
 		node->close_due_ms += CLOSE_CUT_MS;
 		if (!all_gone(node) && peal_timer_arm(node->loop, timer, CLOSE_LOOK_MS) == 0)
 			return;
@@ -420,6 +424,7 @@ void peal_node_free(struct peal_node *node)
 		peal_afters_run_all(node);
 		peal_http_server_free(node->http);
 		node->http = NULL;
+		peal_listeners_free(node);
 		peal_loop_step(node->loop);
 		peal_websockets_free(node->websockets);
 		peal_loop_step(node->loop);

@@ -52,8 +52,16 @@ struct peal_node {
 	bool named, listening, closing, cut, closed, freeing;
 	struct peal_timer close_timer;
 	uint64_t close_due_ms;
+	struct peal_list listeners;
 	struct peal_list closers; /* functions that want to know when it is closed */
 };
+
+/* listener.c: the further listeners, which close and end with the node */
+void peal_listeners_close(struct peal_node *node);
+size_t peal_listeners_connections(const struct peal_node *node);
+/* Close their connections at once. */
+void peal_listeners_cut(struct peal_node *node);
+void peal_listeners_free(struct peal_node *node);
 
 /* post.c */
 int peal_posts_init(struct peal_node *node) __attribute__((warn_unused_result));
