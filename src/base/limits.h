@@ -100,6 +100,18 @@
 /* Other peal nodes, and namespaces that one may announce. */
 #define PEAL_LIMIT_CLUSTER_MEMBERS 1024
 #define PEAL_LIMIT_CLUSTER_SPACES 20000
+/* An announcement: as many namespaces as long as they may be. */
+#define PEAL_LIMIT_ANNOUNCE_BYTES (24u << 20)
+/* An empty namespace is served for so long, in case that somebody comes back. */
+#define PEAL_LIMIT_CLUSTER_LINGER_MS 5000
+/* A member that was not heard of for so long is given up in any case. */
+#define PEAL_LIMIT_MEMBER_SILENCE_MS 60000
+/* Publishes wait no longer than this for the other nodes to come back after an outage. */
+#define PEAL_LIMIT_HELD_MS 5000
+/* After a remote join, emits to that room go to all nodes for so long, and so many rooms are known
+ * by name. */
+#define PEAL_LIMIT_WIDE_MS 2000
+#define PEAL_LIMIT_WIDE_ROOMS 256
 /* Answers of other nodes that one request may collect. */
 #define PEAL_LIMIT_CLUSTER_ANSWERS 1000000
 #define PEAL_LIMIT_CLUSTER_ANSWER_BYTES (256u << 20)
