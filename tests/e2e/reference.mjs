@@ -5,6 +5,9 @@
 import { createServer } from "node:http";
 import { Server } from "socket.io";
 import { Server as EngineServer } from "engine.io";
+import { createAdapter } from "@socket.io/redis-adapter";
+import { createClient } from "redis";
+import { Redis } from "ioredis";
 
 const settings = JSON.parse(process.argv[2] ?? "{}");
 const log = [];
@@ -41,7 +44,9 @@ function unpack(command) {
 }
 
 const options = { ...settings };
-for (const own of ["port", "allowRequest", "headers", "engine", "maxClients", "outboxLimit"]) delete options[own];
+for (const own of ["port", "allowRequest", "headers", "engine", "maxClients", "outboxLimit", "redis", "prefix", "client",
+	"requestTimeout", "specificResponse", "namespaces", "name", "interest", "memberTimeout", "answerServerEvents", "quiet"])
+	delete options[own];
 
 function hold(kind, settle) {
 	pending.push(settle);
@@ -57,6 +62,27 @@ if (settings.allowRequest)
 		else if (deny) decide(`denied: ${deny}`, false);
 		else decide(null, true);
 	};
+
+// A member of a cluster when the settings name a Redis; with node-redis, or with ioredis.
+async function redisAdapter() {
+	let clients;
+	if (settings.client === "ioredis") {
+		const first = new Redis(settings.redis);
+		clients = [first, first.duplicate()];
+	} else {
+		const first = createClient({ url: settings.redis });
+		clients = [first, first.duplicate()];
+	}
+	// Losing Redis is for the clients to mend; without a listener it would end the process.
+	for (const client of clients) client.on("error", (error) => log.push({ e: "redis-error", message: error.message }));
+	if (settings.client !== "ioredis") await Promise.all(clients.map((client) => client.connect()));
+	return createAdapter(...clients, {
+		...(settings.prefix ? { key: settings.prefix } : {}),
+		...(settings.requestTimeout ? { requestsTimeout: settings.requestTimeout } : {}),
+		...(settings.specificResponse ? { publishOnSpecificResponseChannel: true } : {}),
+	});
+}
+if (settings.redis) options.adapter = await redisAdapter();
 
 const http = createServer(serve);
 const io = new Server(http, options);
@@ -155,27 +181,32 @@ function describe(cause) {
 const refuse = (message, data) => Object.assign(new Error(message), data === undefined ? {} : { data });
 const parents = {};
 watchRooms(io.of("/"));
-for (const name of ["/", "/custom", "/any", "/order", "/refused", "/refused-plain", "/delayed"]) serveNamespace(io.of(name));
-io.of("/order").use((socket, next) => { log.push({ e: "first", ns: "/order", id: socket.id, connected: socket.connected }); next(); });
-io.of("/order").use((socket, next) => {
-	socket.join("joined-early");
-	socket.emit("early", 1);
-	log.push({ e: "second", ns: "/order", id: socket.id, connected: socket.connected });
-	next();
-});
-io.of("/refused").use((socket, next) => { socket.join("lost"); next(refuse("not authorized", { content: "later" })); });
-io.of("/refused").use(() => log.push({ e: "unreachable" }));
-io.of("/refused-plain").use((socket, next) => next(refuse("nope")));
-io.of("/delayed").use((socket, next) =>
-	hold("middleware", (accept, message, data) => next(accept ? undefined : refuse(message, data))));
-parents["<pattern>"] = io.of(/^\/dynamic-[0-9]+$/);
-parents["<function>"] = io.of((name, auth, next) => {
-	if (name === "/function-later") hold("rule", (accept) => next(null, accept));
-	else next(null, name.startsWith("/function-") && auth.ok === true);
-});
-parents["<pattern>"].use((socket, next) => next(socket.handshake.auth?.bad ? refuse("bad") : undefined));
-serveNamespace(parents["<pattern>"]);
-serveNamespace(parents["<function>"]);
+if (settings.namespaces) for (const name of settings.namespaces) serveNamespace(io.of(name));
+else serveEverything();
+
+function serveEverything() {
+	for (const name of ["/", "/custom", "/any", "/order", "/refused", "/refused-plain", "/delayed"]) serveNamespace(io.of(name));
+	io.of("/order").use((socket, next) => { log.push({ e: "first", ns: "/order", id: socket.id, connected: socket.connected }); next(); });
+	io.of("/order").use((socket, next) => {
+		socket.join("joined-early");
+		socket.emit("early", 1);
+		log.push({ e: "second", ns: "/order", id: socket.id, connected: socket.connected });
+		next();
+	});
+	io.of("/refused").use((socket, next) => { socket.join("lost"); next(refuse("not authorized", { content: "later" })); });
+	io.of("/refused").use(() => log.push({ e: "unreachable" }));
+	io.of("/refused-plain").use((socket, next) => next(refuse("nope")));
+	io.of("/delayed").use((socket, next) =>
+		hold("middleware", (accept, message, data) => next(accept ? undefined : refuse(message, data))));
+	parents["<pattern>"] = io.of(/^\/dynamic-[0-9]+$/);
+	parents["<function>"] = io.of((name, auth, next) => {
+		if (name === "/function-later") hold("rule", (accept) => next(null, accept));
+		else next(null, name.startsWith("/function-") && auth.ok === true);
+	});
+	parents["<pattern>"].use((socket, next) => next(socket.handshake.auth?.bad ? refuse("bad") : undefined));
+	serveNamespace(parents["<pattern>"]);
+	serveNamespace(parents["<function>"]);
+}
 
 function operatorOf(command) {
 	const ns = parents[command.ns] ?? io.of(command.ns ?? "/");
@@ -215,6 +246,42 @@ const commands = {
 		for (const one of command.commands) commands[one.do](one, () => {});
 		answer({ error: null });
 	},
+	// The program's own listeners of other servers' events, and what it does when an answer is wanted.
+	"on-server"(command, answer) {
+		io.of(command.ns ?? "/").on(command.event, (...args) => {
+			const reply = typeof args.at(-1) === "function" ? args.pop() : null;
+			log.push({ e: "server-event", ns: command.ns ?? "/", event: command.event, wants: reply !== null, ...pack(args) });
+			if (reply && command.answer !== undefined) reply(...unpack({ args: command.answer, attachments: command.attachments }));
+		});
+		answer({ error: null });
+	},
+	"server-emit"(command, answer) {
+		const args = [command.event, ...unpack(command)];
+		const ns = io.of(command.ns ?? "/");
+		if (!command.ack) {
+			ns.serverSideEmit(...args);
+			return answer({ error: null });
+		}
+		ns.serverSideEmit(...args, (error, responses) =>
+			answer({ error: error?.message ?? null, responses: responses.map((value) => pack([value ?? null])) }));
+	},
+	"all-rooms"(command, answer) {
+		io.of(command.ns ?? "/").adapter.allRooms().then(
+			(rooms) => answer({ error: null, rooms: [...rooms].sort() }), (error) => answer({ error: error.message }));
+	},
+	cluster(command, answer) {
+		io.of(command.ns ?? "/").adapter.serverCount().then((servers) => answer({ error: null, servers }));
+	},
+	// What RemoteSocket does, of the one socket that `rooms` selects.
+	instance(command, answer) {
+		operatorOf(command).fetchSockets().then(([socket]) => {
+			if (!socket) return answer({ error: "gone" });
+			if (command.verb === "join" || command.verb === "leave") for (const room of command.names) socket[command.verb](room);
+			else if (command.verb === "disconnect") socket.disconnect(command.close ?? false);
+			else socket.emit(command.event, ...unpack(command));
+			answer({ error: null });
+		}, (error) => answer({ error: error.message }));
+	},
 	join(command, answer) {
 		(command.direct ? socketOf(command, command.direct).join(command.names) : operatorOf(command).socketsJoin(command.names));
 		answer({ error: null });
@@ -233,7 +300,7 @@ const commands = {
 		operatorOf(command).fetchSockets().then((sockets) => answer({
 			error: null,
 			sockets: sockets.map(({ id, rooms, data, handshake }) => ({ id, rooms: [...rooms], data, handshake })),
-		}));
+		}), (error) => answer({ error: error.message, sockets: [] }));
 	},
 	rooms(command, answer) {
 		const { rooms, sids } = io.of(command.ns ?? "/").adapter;

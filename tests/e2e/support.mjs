@@ -42,8 +42,9 @@ export async function within(promise, what, ms = patience) {
 }
 
 // Starts the test application for one test; it is ended, and its exit status checked, when the test is over.
-export async function startServer(t, settings = {}) {
-	const [program, ...args] = isPeal ? [testapp] : [process.execPath, `${root}tests/e2e/reference.mjs`];
+export async function startServer(t, settings = {}, kind = target) {
+	const peal = kind === "peal";
+	const [program, ...args] = peal ? [testapp] : [process.execPath, `${root}tests/e2e/reference.mjs`];
 	const child = spawn(program, [...args, JSON.stringify(settings)], { stdio: ["ignore", "pipe", "pipe"] });
 	const exited = once(child, "exit");
 	let errors = "";
@@ -59,7 +60,7 @@ export async function startServer(t, settings = {}) {
 		exited.then(() => reject(new Error(`the server did not start: ${errors}`)));
 	}), "the server to listen");
 	const server = {
-		port, pid: child.pid, child, url: `http://127.0.0.1:${port}`,
+		port, pid: child.pid, child, url: `http://127.0.0.1:${port}`, kind,
 		errors: () => errors,
 		exited,
 		control: (command) => control(port, command),
@@ -84,11 +85,12 @@ export async function startServer(t, settings = {}) {
 		async stop() {
 			if (child.exitCode === null && child.signalCode === null) {
 				child.kill("SIGTERM");
+				child.kill("SIGCONT");
 				const hard = setTimeout(() => child.kill("SIGKILL"), 15000);
 				await exited;
 				clearTimeout(hard);
 			}
-			if (isPeal && !server.killed)
+			if (peal && !server.killed)
 				assert.equal(child.exitCode, 0, `exit status ${child.exitCode}, signal ${child.signalCode}: ${errors}`);
 		},
 	};
