@@ -10,6 +10,7 @@ struct peal_redis_address {
 	uint16_t port;
 	bool tls;
 	char *user, *password; /* NULL: none */
+	bool database;	       /* the URL names one other than 0, which is ignored */
 	char *client_name;     /* NULL: none given */
 	char *ca_file, *cert_file, *key_file;
 	char *shown; /* the URL without secrets, for logs */
