@@ -119,6 +119,10 @@
 #define PEAL_LIMIT_BATCH_BYTES 262144
 /* Sockets of one part of a FETCHED. */
 #define PEAL_LIMIT_FETCHED_SOCKETS 500
+/* Commands that a Redis which does not read lets pile up at one connection; more ends it. */
+#define PEAL_LIMIT_REDIS_OUTPUT_BYTES (2 * PEAL_LIMIT_CLUSTER_MESSAGE_BYTES)
+/* Commands written and not replied to; more wait in the queue. */
+#define PEAL_LIMIT_REDIS_UNANSWERED 65536
 /* A Redis that is silent for so long while it owes something is given up. */
 #define PEAL_LIMIT_REDIS_SILENCE_MS 4000
 /* Between attempts to connect, at most. */
