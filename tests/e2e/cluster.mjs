@@ -181,7 +181,7 @@ export async function receivedFrom(node, clients, ns = "/") {
 }
 
 // A cluster that many cases use, one after the other: started by the first, stopped when all have run.
-function sharedCluster(order, settings) {
+export function sharedCluster(order, settings = {}) {
 	const cleanups = [];
 	let started;
 	after(async () => {

@@ -232,6 +232,16 @@ inEachMixture((clusterCase) => {
 		assert.deepEqual(rooms.filter((room) => room.startsWith("room")), ["room1", "room2", "room3"]);
 	});
 
+	// A Node.js server keeps a number as a room of its own beside the text; what it emits to a number reaches either kind.
+	clusterCase("an emit to a numeric room reaches its members", async ({ actor, nodes, clients }) => {
+		for (const [index, client] of clients.entries()) await join(nodes[index], client, nodes[index].isPeal ? ["123"] : [123, "123"]);
+		await sleep(100);
+		await actor.control({ do: "emit", rooms: [actor.isPeal ? "123" : 123], event: "test" });
+		assert.deepEqual(await receivedFrom(actor, clients), Array(3).fill([["test"]]));
+		await actor.control({ do: "emit", rooms: actor.isPeal ? ["123", "x"] : [123, "x"], except: [clients[0].id], event: "test" });
+		assert.deepEqual(await receivedFrom(actor, clients), [[], [["test"]], [["test"]]]);
+	});
+
 	clusterCase("messages on channels of others are ignored", async ({ actor, redis, clients }) => {
 		// One namespace is the beginning of the other's channel, a room of "/" looks like another namespace.
 		await redis.command("PUBLISH", "socket.io#/#unknown#", "not MessagePack");
