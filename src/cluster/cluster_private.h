@@ -27,11 +27,11 @@ struct peal_announcing {
 
 /* outage.c: where this node stands with its adapter. */
 struct peal_outage {
-	bool begun;			     /* the adapter was connected once */
-	bool settled;			     /* clients may come */
-	bool waiting;			     /* held back until the others are here again */
-	bool summing;			     /* an outage is over, its sum is still to be logged */
-	uint64_t start_ms, down_ms, held_ms; /* on the real clock */
+	bool begun;   /* the adapter was connected once */
+	bool settled; /* clients may come */
+	bool waiting; /* held back until the others are here again */
+	bool summing; /* an outage is over, its sum is still to be logged */
+	uint64_t start_ms, down_ms, held_ms, up_ms; /* on the real clock */
 	struct peal_timer look;
 	struct peal_stats before; /* at the beginning of the outage */
 };
@@ -44,6 +44,7 @@ struct peal_cluster {
 	enum peal_adapter_state state;
 	char *detail;
 	bool leaving;
+	bool started; /* the adapter */
 
 	struct peal_hash spaces;  /* struct peal_space by name */
 	struct peal_hash members; /* struct peal_member by uid, without this node */
@@ -59,7 +60,6 @@ struct peal_cluster {
 	uint64_t standstills;  /* as the statistics had them when the members were looked at */
 	size_t looked;	       /* spaces passed by the looks of interest.c in this round */
 	size_t unserved_count; /* spaces of namespaces that this node does not serve */
-	char stranger[PEAL_UID_LENGTH + 1]; /* the last uid that was not one of a peal node */
 
 	/* of the requests half */
 	struct peal_hash requests;  /* struct peal_request_out by request id */
@@ -101,9 +101,14 @@ struct peal_space {
 	/* The last count of receivers, without this node; UINT32_MAX: unknown. And that of before
 	 * an outage, which is waited for. */
 	uint32_t others, others_before;
-	uint32_t exact_looks;	    /* counts in a row that the announced members explain */
+	uint32_t exact_looks; /* see interest.c */
+	uint64_t crowded_ms;  /* rooms were given up because of a count, 0: they were not */
+	bool has_stranger, stranger_took_rooms;
+	char stranger[PEAL_UID_LENGTH +
+		      1];	    /* its uid; "": it does not tell, or there are several */
 	uint64_t stranger_until_ms; /* somebody unknown was heard: pattern, at least until then */
-	uint64_t wide_until_ms;	    /* too many rooms were joined: all go wide */
+	uint64_t wide_until_ms;	    /* when the last of `wide` is over */
+	uint64_t wide_all_until_ms; /* too many rooms were joined: all go wide */
 	size_t wide_count;
 	size_t name_length;
 	char name[];
@@ -162,6 +167,9 @@ void peal_member_seen(struct peal_cluster *cluster, struct peal_member *member, 
 void peal_member_remove(struct peal_cluster *cluster, struct peal_member *member, const char *why);
 /* How many members serve a namespace, and how many of those are silent. */
 size_t peal_members_serving(const struct peal_cluster *cluster, const char *ns, size_t *ret_silent);
+/* peal_members_counted() of a namespace that has no space; @unnamed: its K. */
+void peal_members_counted_in(struct peal_cluster *cluster, const char *ns, uint32_t unnamed,
+			     uint32_t receivers, bool own);
 void peal_members_fresh(struct peal_cluster *cluster);
 void peal_members_watch(struct peal_cluster *cluster);
 void peal_members_close(struct peal_cluster *cluster);
@@ -184,6 +192,8 @@ void peal_interest_opened(struct peal_cluster *cluster, struct peal_space *space
 void peal_interest_tick(struct peal_cluster *cluster);
 /* Is the sender of a message one that is known? */
 void peal_interest_heard(struct peal_cluster *cluster, const struct peal_message *message);
+/* There are more receivers than members. */
+void peal_interest_crowded(struct peal_cluster *cluster, struct peal_space *space);
 /* @uid turned out to be a peal node. */
 void peal_interest_no_stranger(struct peal_cluster *cluster, const char *uid);
 void peal_interest_forget_wide(struct peal_space *space);

@@ -59,7 +59,7 @@ ROOMS = {
         files={"polling": ["zlib"], "compress": ["zlib"], "websocket": ["libwebsockets"]},
     ),
     "src/server": Room(["base", "protocol", "loop", "engine"]),
-    "src/cluster": Room(["base", "protocol", "loop", "engine", "server"]),
+    "src/cluster": Room(["base", "protocol", "loop", "engine", "server"], files={"announce": ["cJSON"]}),
     "src/node": Room(
         ["base", "protocol", "loop", "http", "engine", "transport", "server", "cluster", "adapters"], ["libevent"]
     ),
