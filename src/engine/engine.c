@@ -23,6 +23,15 @@ void peal_engine_options_init(struct peal_engine_options *options)
 	};
 }
 
+/* It may reach a balancer's configuration: the characters of ids, and few of them. */
+static bool sid_prefix_fits(const char *prefix)
+{
+	size_t length = strlen(prefix);
+	return length >= 1 && length <= PEAL_ENGINE_SID_PREFIX_LENGTH &&
+	       strspn(prefix, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") ==
+		       length;
+}
+
 static int check(const struct peal_engine_options *options, const struct peal_log *log)
 {
 	const char *wrong = NULL;
@@ -47,6 +56,13 @@ static int check(const struct peal_engine_options *options, const struct peal_lo
 		wrong = "initial_packet";
 	else if (options->outbox_limit > SIZE_MAX / 4) /* sums with it must not overflow */
 		wrong = "outbox_limit";
+	else if (options->sid_prefix && !sid_prefix_fits(options->sid_prefix))
+		wrong = "sid_prefix";
+	if (!wrong && options->sid_prefix && options->generate_id) {
+		peal_log(log, PEAL_LOG_ERROR,
+			 "engine option sid_prefix does not go with generate_id");
+		return -EINVAL;
+	}
 	if (!wrong)
 		return 0;
 	peal_log(log, PEAL_LOG_ERROR, "engine option out of range",
@@ -93,7 +109,7 @@ static void on_ping_due(struct peal_deadlines *deadlines, struct peal_deadline *
 	if (!engine->ping_frame)
 		engine->ping_frame = peal_frame_new_copy(engine->context->stats, false, "2", 1);
 	if (engine->ping_frame)
-		(void)peal_session_queue(session, engine->ping_frame);
+		(void)peal_session_queue_now(session, engine->ping_frame);
 }
 
 static void on_pong_due(struct peal_deadlines *deadlines, struct peal_deadline *deadline)
@@ -142,6 +158,9 @@ int peal_engine_create(struct peal_engine_context *context,
 		engine->options.outbox_limit = (1u << 20) + engine->options.max_http_buffer_size;
 	engine->path = strdup(options->path);
 	engine->initial_packet = options->initial_packet ? strdup(options->initial_packet) : NULL;
+	if (options->sid_prefix)
+		strcpy(engine->sid_prefix, options->sid_prefix);
+	engine->options.sid_prefix = options->sid_prefix ? engine->sid_prefix : NULL;
 	if (!engine->path || (options->initial_packet && !engine->initial_packet)) {
 		peal_engine_destroy(engine);
 		return -ENOMEM;

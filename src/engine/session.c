@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "engine/hold.h"
 #include "engine/transport.h"
 #include "protocol/packet.h"
 #include "protocol/text.h"
@@ -24,7 +25,12 @@ static int make_sid(struct peal_engine *engine, const struct peal_request *reque
 		    char ret_sid[64])
 {
 	if (!engine->options.generate_id) {
-		peal_id_generate(&engine->ids, ret_sid);
+		/* The dot ends the prefix: no generated id and no prefix has one, so that a
+		 * balancer cannot mistake "n1" for "n10". */
+		size_t length = 0;
+		if (engine->options.sid_prefix)
+			length = (size_t)sprintf(ret_sid, "%s.", engine->options.sid_prefix);
+		peal_id_generate(&engine->ids, ret_sid + length);
 		return 0;
 	}
 	ret_sid[0] = '\0';
@@ -177,6 +183,7 @@ void peal_session_close_for(struct peal_session *session, const char *reason,
 	peal_deadline_disarm(&session->heartbeat);
 	peal_deadline_disarm(&session->close_grace);
 	session->transport->release(session, how);
+	peal_held_drop(session);
 	peal_outbox_clear(&session->outbox, &engine->outbox_pool);
 	session->task.fn = report_close;
 	peal_loop_defer(engine->context->loop, &session->task);
@@ -205,8 +212,12 @@ bool peal_session_shutdown(struct peal_session *session)
 	if (session->state != PEAL_SESSION_OPEN)
 		return session->state == PEAL_SESSION_CLOSED;
 	set_state(session, PEAL_SESSION_CLOSING);
-	if (peal_outbox_empty(&session->outbox))
-		return finish(session);
+	if (!peal_held_count(session)) {
+		/* Nothing more is queued that could wait. */
+		peal_held_drop(session);
+		if (peal_outbox_empty(&session->outbox))
+			return finish(session);
+	}
 	peal_deadline_arm(&session->engine->close_grace, &session->close_grace);
 	peal_session_mark_dirty(session);
 	return false;
@@ -214,6 +225,9 @@ bool peal_session_shutdown(struct peal_session *session)
 
 void peal_session_drained(struct peal_session *session)
 {
+	/* Then the rest follows when the barrier is reached. */
+	if (peal_held_count(session))
+		return;
 	if (session->state == PEAL_SESSION_CLOSING)
 		finish(session);
 	else if (session->engine->handlers.drain)
@@ -249,7 +263,7 @@ struct peal_frame *peal_session_base64_of(struct peal_frame *frame)
 	return frame->base64;
 }
 
-int peal_session_queue(struct peal_session *session, struct peal_frame *run)
+static int queue(struct peal_session *session, struct peal_frame *run, bool hold)
 {
 	struct peal_engine *engine = session->engine;
 	if (session->state != PEAL_SESSION_OPEN)
@@ -258,25 +272,43 @@ int peal_session_queue(struct peal_session *session, struct peal_frame *run)
 		struct peal_frame *form = frame;
 		if (frame->binary && session->base64)
 			form = peal_session_base64_of(frame);
-		if (!form || peal_outbox_push(&session->outbox, &engine->outbox_pool, form) < 0) {
+		int r = -ENOMEM;
+		if (form)
+			r = hold ? peal_held_push(session, form)
+				 : peal_outbox_push(&session->outbox, &engine->outbox_pool, form);
+		if (r < 0) {
 			peal_session_close_for(session, "transport error", "out of memory",
 					       PEAL_RELEASE_CUT);
 			return -EPIPE;
 		}
 		engine->context->stats->frames_queued++;
 	}
-	if (session->outbox.bytes + (size_t)session->outbox.count * PEAL_LIMIT_OUTBOX_FRAME_BYTES >
-	    engine->options.outbox_limit) {
+	size_t bytes = session->outbox.bytes + peal_held_bytes(session);
+	size_t count = session->outbox.count + peal_held_count(session);
+	if (bytes + count * PEAL_LIMIT_OUTBOX_FRAME_BYTES > engine->options.outbox_limit) {
 		engine->context->stats->sessions_closed_outbox++;
 		peal_log(engine->context->log, PEAL_LOG_INFO, "outbox limit exceeded",
 			 PEAL_FIELD_TEXT("address", session->request->address),
-			 PEAL_FIELD_INT("bytes", session->outbox.bytes));
+			 PEAL_FIELD_INT("bytes", bytes));
 		peal_session_close_for(session, "transport error", "outbox limit exceeded",
 				       PEAL_RELEASE_CUT);
 		return -EPIPE;
 	}
-	peal_session_mark_dirty(session);
-	return 0;
+	if (hold)
+		peal_held_settle(session);
+	else
+		peal_session_mark_dirty(session);
+	return session->state == PEAL_SESSION_OPEN ? 0 : -EPIPE;
+}
+
+int peal_session_queue(struct peal_session *session, struct peal_frame *run)
+{
+	return queue(session, run, session->held != NULL);
+}
+
+int peal_session_queue_now(struct peal_session *session, struct peal_frame *run)
+{
+	return queue(session, run, false);
 }
 
 int peal_session_send(struct peal_session *session, const void *data, size_t length, bool binary)
@@ -301,8 +333,8 @@ int peal_session_send(struct peal_session *session, const void *data, size_t len
 
 bool peal_session_writable(const struct peal_session *session)
 {
-	return session->state == PEAL_SESSION_OPEN && peal_outbox_empty(&session->outbox) &&
-	       session->transport->writable(session);
+	return session->state == PEAL_SESSION_OPEN && !session->held &&
+	       peal_outbox_empty(&session->outbox) && session->transport->writable(session);
 }
 
 /* --- packets in ---------------------------------------------------------------------------- */
@@ -420,7 +452,7 @@ const struct peal_request *peal_session_request(const struct peal_session *sessi
 
 size_t peal_session_queued_bytes(const struct peal_session *session)
 {
-	return session->outbox.bytes;
+	return session->outbox.bytes + peal_held_bytes(session);
 }
 
 void peal_session_set_userdata(struct peal_session *session, void *userdata)

@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "engine/outbox.h"
 
+struct peal_held;
 struct peal_session;
 
 /* How a closed session lets go of its connections. */
@@ -49,6 +50,7 @@ struct peal_session {
 	struct peal_engine *engine;
 	const struct peal_transport *transport;
 	struct peal_outbox outbox;
+	struct peal_held *held; /* packets that wait behind the barrier; NULL: nothing does */
 	void *userdata;
 
 	/* What the transports keep here; all NULL in a closed session. */
@@ -90,12 +92,15 @@ static inline void peal_joined_forget(struct peal_joined *joined)
 		peal_frame_unref(joined->frames[--joined->count]);
 }
 
+#define PEAL_ENGINE_SID_PREFIX_LENGTH 16
+
 struct peal_engine {
 	struct peal_engine_context *context;
 	struct peal_engine_options options; /* strings are our copies */
 	struct peal_engine_handlers handlers;
 	void *userdata;
 	char *path, *initial_packet;
+	char sid_prefix[PEAL_ENGINE_SID_PREFIX_LENGTH + 1];
 	struct peal_hash by_sid;
 	struct peal_list sessions;
 	size_t session_count;
@@ -140,6 +145,8 @@ void peal_session_drained(struct peal_session *session);
 /* The text form of a binary frame ("b" + base64), made once for all who need it, owned by the
  * frame. NULL without memory. */
 struct peal_frame *peal_session_base64_of(struct peal_frame *frame);
+/* As peal_session_queue(), for packets of Engine.IO itself: no barrier holds them. */
+int peal_session_queue_now(struct peal_session *session, struct peal_frame *run);
 /* Flush at the end of this turn. */
 void peal_session_mark_dirty(struct peal_session *session);
 

@@ -87,6 +87,7 @@ static void deliver(struct peal_socket *socket, void *context)
 	struct peal_stats *stats = broadcast->ns->server->stats;
 	if (broadcast->error)
 		return;
+	broadcast->selected++;
 	/* Who is asked counts, even if a volatile packet does not reach it, as in the reference. */
 	if (broadcast->round) {
 		broadcast->error = peal_round_ask(broadcast->round, socket);
@@ -100,7 +101,7 @@ static void deliver(struct peal_socket *socket, void *context)
 	if (!broadcast->run) {
 		broadcast->error = peal_encode_event(
 			broadcast->ns,
-			broadcast->round ? peal_round_id(broadcast->round) : PEAL_PACKET_NO_ID,
+			broadcast->round ? peal_round_id(broadcast->round) : broadcast->id,
 			broadcast->event, broadcast->event_length, broadcast->args,
 			broadcast->flags & PEAL_NO_COMPRESS, &broadcast->run);
 		if (broadcast->error)
@@ -115,7 +116,8 @@ static void deliver(struct peal_socket *socket, void *context)
 
 int peal_broadcast_deliver(struct peal_broadcast *broadcast, const struct peal_selection *selection)
 {
-	broadcast->outgoing = peal_outgoing_new(broadcast->ns, broadcast->event, broadcast->args);
+	broadcast->outgoing = peal_outgoing_new(broadcast->ns, broadcast->event,
+						broadcast->event_length, broadcast->args);
 	peal_select(broadcast->ns, selection, deliver, broadcast);
 	peal_outgoing_tell(broadcast->outgoing);
 	peal_frame_unref(broadcast->run);

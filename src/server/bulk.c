@@ -36,16 +36,16 @@ static void gather_one(struct peal_socket *socket, void *context)
 }
 
 /* Sockets of the namespace, or of all children of a parent. Free ->sockets. */
-static int gather(struct peal_namespace *ns, const struct peal_target *target,
-		  struct gathered *gathered)
+static int gather(struct peal_bulk *bulk, struct gathered *gathered)
 {
-	const struct peal_selection selection = { .target = target };
+	const struct peal_selection selection = { .target = bulk->target };
 	*gathered = (struct gathered){ 0 };
-	int r = peal_namespace_check(ns);
+	int r = peal_namespace_check(bulk->ns);
 	if (!r)
-		r = peal_selection_check(target);
+		r = peal_selection_check(bulk->target);
 	if (r)
 		return r;
+	struct peal_namespace *ns = bulk->ns = peal_namespace_served(bulk->ns);
 	if (!ns->is_parent)
 		peal_select(ns, &selection, gather_one, gathered);
 	peal_list_each (link, &ns->children)
@@ -53,6 +53,7 @@ static int gather(struct peal_namespace *ns, const struct peal_target *target,
 			    gather_one, gathered);
 	if (gathered->error)
 		free(gathered->sockets);
+	bulk->selected = gathered->count;
 	return gathered->error;
 }
 
@@ -116,12 +117,23 @@ static void tell_remotes(struct peal_namespace *ns, const struct peal_target *ta
 			    join);
 }
 
-static int change_rooms(struct peal_namespace *ns, const struct peal_target *target,
-			struct peal_rooms rooms, bool join)
+/* The highest number of the barrier that covers one of the rooms and is not reached. */
+static void find_number(struct peal_bulk *bulk, const char *const *names, size_t count)
+{
+	const struct peal_barrier *barrier = bulk->ns->server->options.barrier;
+	for (size_t i = 0; barrier && i < count; i++) {
+		const struct peal_room *room = peal_room_find(bulk->ns, names[i], strlen(names[i]));
+		if (room && room->number > bulk->number &&
+		    !peal_barrier_reached(barrier, room->number))
+			bulk->number = room->number;
+	}
+}
+
+int peal_bulk_change_rooms(struct peal_bulk *bulk, struct peal_rooms rooms, bool join)
 {
 	struct gathered gathered;
 	const char **names = NULL;
-	int r = gather(ns, target, &gathered);
+	int r = gather(bulk, &gathered);
 	if (r)
 		return r;
 	r = copy_names(rooms, &names);
@@ -139,8 +151,10 @@ static int change_rooms(struct peal_namespace *ns, const struct peal_target *tar
 			r = r ? r : one;
 		}
 	free(gathered.sockets);
-	if (rooms.count)
-		tell_remotes(ns, target, PEAL_ROOM_LIST(names, rooms.count), join);
+	if (join && bulk->selected)
+		find_number(bulk, names, rooms.count);
+	if (rooms.count && !bulk->from_peer)
+		tell_remotes(bulk->ns, bulk->target, PEAL_ROOM_LIST(names, rooms.count), join);
 	free(names);
 	return r;
 }
@@ -148,13 +162,15 @@ static int change_rooms(struct peal_namespace *ns, const struct peal_target *tar
 int peal_sockets_join(struct peal_namespace *ns, const struct peal_target *target,
 		      struct peal_rooms rooms)
 {
-	return change_rooms(ns, target, rooms, true);
+	return peal_bulk_change_rooms(&(struct peal_bulk){ .ns = ns, .target = target }, rooms,
+				      true);
 }
 
 int peal_sockets_leave(struct peal_namespace *ns, const struct peal_target *target,
 		       struct peal_rooms rooms)
 {
-	return change_rooms(ns, target, rooms, false);
+	return peal_bulk_change_rooms(&(struct peal_bulk){ .ns = ns, .target = target }, rooms,
+				      false);
 }
 
 /* --- disconnect --------------------------------------------------------------------------------
@@ -169,20 +185,27 @@ static void disconnect_remote(struct peal_namespace *ns, const struct peal_targe
 		remote->disconnect(ns, target ? target : &everyone, close, remote->context);
 }
 
-int peal_sockets_disconnect(struct peal_namespace *ns, const struct peal_target *target, bool close)
+int peal_bulk_disconnect(struct peal_bulk *bulk, bool close)
 {
 	struct gathered gathered;
-	int r = gather(ns, target, &gathered);
+	int r = gather(bulk, &gathered);
 	if (r)
 		return r;
 	/* One that shares its session with another has left already when its turn comes. */
 	for (size_t i = 0; i < gathered.count; i++)
 		(void)peal_socket_disconnect(gathered.sockets[i], close);
 	free(gathered.sockets);
-	if (!ns->is_parent)
-		disconnect_remote(ns, target, close);
-	peal_list_each (link, &ns->children)
-		disconnect_remote(peal_container(link, struct peal_namespace, sibling), target,
-				  close);
+	if (bulk->from_peer)
+		return 0;
+	if (!bulk->ns->is_parent)
+		disconnect_remote(bulk->ns, bulk->target, close);
+	peal_list_each (link, &bulk->ns->children)
+		disconnect_remote(peal_container(link, struct peal_namespace, sibling),
+				  bulk->target, close);
 	return 0;
+}
+
+int peal_sockets_disconnect(struct peal_namespace *ns, const struct peal_target *target, bool close)
+{
+	return peal_bulk_disconnect(&(struct peal_bulk){ .ns = ns, .target = target }, close);
 }

@@ -114,6 +114,8 @@ static void connected(struct peal_socket *socket)
 	 */
 	(void)peal_room_join(socket, socket->id);
 	peal_notices_drain(server);
+	/* Whoever learns its id from the CONNECT packet may have others emit to it at once. */
+	peal_socket_hold(socket, ns->number);
 	if (socket->state == PEAL_SOCKET_CONNECTED) {
 		strcat(strcat(json, socket->id), "\"}");
 		(void)peal_encode_send(client, PEAL_PACKET_CONNECT, ns->name, ns->name_length, json,

@@ -33,30 +33,69 @@ static int check(const struct peal_namespace *ns, const struct peal_target *targ
 	return r ? r : check_event(event, args);
 }
 
-/* Tell the other servers. The sender's own-id room is one more exception for them. */
+/*
+ * What other servers are told of a selection: the sender's own-id room is one more exception for
+ * them. Free *ret_except afterwards.
+ */
+static int target_for_others(const struct peal_selection *selection, struct peal_target *ret_target,
+			     const char ***ret_except)
+{
+	*ret_target = selection->target ? *selection->target : (struct peal_target){ 0 };
+	*ret_except = NULL;
+	if (!selection->sender)
+		return 0;
+	size_t count = ret_target->except.count;
+	const char **except = malloc((count + 1) * sizeof(*except));
+	if (!except)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		except[i] = ret_target->except.names[i];
+	except[count] = selection->sender;
+	ret_target->except = PEAL_ROOM_LIST(except, count + 1);
+	*ret_except = except;
+	return 0;
+}
+
+static bool is_local(const struct peal_selection *selection)
+{
+	return selection->target && (selection->target->flags & PEAL_LOCAL);
+}
+
 static int publish(struct peal_namespace *ns, const struct peal_selection *selection,
 		   const char *event, const struct peal_args *args)
 {
 	const struct peal_remote *remote = ns->server->remote;
-	struct peal_target target = { 0 };
-	const char **except = NULL;
-	if (selection->target)
-		target = *selection->target;
-	if (!remote || !remote->broadcast || (target.flags & PEAL_LOCAL))
+	struct peal_target target;
+	const char **except;
+	if (!remote || !remote->broadcast || is_local(selection))
 		return 0;
-	if (selection->sender) {
-		size_t count = target.except.count;
-		except = malloc((count + 1) * sizeof(*except));
-		if (!except)
-			return -ENOMEM;
-		for (size_t i = 0; i < count; i++)
-			except[i] = target.except.names[i];
-		except[count] = selection->sender;
-		target.except = PEAL_ROOM_LIST(except, count + 1);
-	}
+	int r = target_for_others(selection, &target, &except);
+	if (r < 0)
+		return r;
 	remote->broadcast(ns, &target, event, strlen(event), args, remote->context);
 	free(except);
 	return 0;
+}
+
+/* Ask the clients of the other servers, too. */
+static int ask_others(const struct peal_broadcast *broadcast,
+		      const struct peal_selection *selection, unsigned timeout_ms)
+{
+	struct peal_namespace *ns = broadcast->ns;
+	const struct peal_remote *remote = ns->server->remote;
+	struct peal_target target;
+	const char **except;
+	if (!remote || !remote->ask || is_local(selection))
+		return 0;
+	int r = target_for_others(selection, &target, &except);
+	if (r < 0)
+		return r;
+	r = peal_round_open_remote(broadcast->round);
+	if (!r)
+		r = remote->ask(ns, &target, broadcast->event, broadcast->event_length,
+				broadcast->args, timeout_ms, broadcast->round, remote->context);
+	free(except);
+	return r;
 }
 
 static int emit_one(struct peal_namespace *ns, const struct peal_selection *selection,
@@ -68,6 +107,7 @@ static int emit_one(struct peal_namespace *ns, const struct peal_selection *sele
 		.event_length = strlen(event),
 		.args = args,
 		.flags = selection->target ? selection->target->flags : 0,
+		.id = PEAL_PACKET_NO_ID,
 	};
 	int r = peal_broadcast_deliver(&broadcast, selection);
 	return r ? r : publish(ns, selection, event, args);
@@ -79,6 +119,7 @@ static int emit(struct peal_namespace *ns, const struct peal_selection *selectio
 	int r = check(ns, selection->target, event, args);
 	if (r)
 		return count_failure(ns, r);
+	ns = peal_namespace_served(ns);
 	ns->server->stats->emits++;
 	if (!ns->is_parent)
 		return count_failure(ns, emit_one(ns, selection, event, args));
@@ -106,13 +147,17 @@ static int emit_ack(struct peal_namespace *ns, const struct peal_selection *sele
 	/* Each child counts its own ids: one round cannot span them. */
 	if (!r && ns->is_parent)
 		r = PEAL_EMIT_E_INVALID;
-	if (!r)
-		r = peal_round_new(ns, timeout_ms, fn, userdata, &broadcast.round);
+	if (r)
+		return count_failure(ns, r);
+	broadcast.ns = ns = peal_namespace_served(ns);
+	r = peal_round_new(ns, timeout_ms, fn, userdata, &broadcast.round);
 	if (r)
 		return count_failure(ns, r);
 	ns->server->stats->emits++;
 	broadcast.event_length = strlen(event);
 	r = peal_broadcast_deliver(&broadcast, selection);
+	if (!r)
+		r = ask_others(&broadcast, selection, timeout_ms);
 	if (r)
 		peal_round_abandon(broadcast.round);
 	else
@@ -250,7 +295,7 @@ static int send_event(struct peal_socket *socket, unsigned flags, uint64_t id, c
 	peal_frame_unref(run);
 	if (r < 0)
 		return PEAL_EMIT_E_GONE;
-	struct peal_outgoing *outgoing = peal_outgoing_new(socket->ns, event, args);
+	struct peal_outgoing *outgoing = peal_outgoing_new(socket->ns, event, strlen(event), args);
 	if (outgoing)
 		peal_outgoing_add(outgoing, socket);
 	peal_outgoing_tell(outgoing);

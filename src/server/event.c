@@ -1,26 +1,11 @@
 /*
- * Events that came from clients: catch-all listeners, packet middlewares, handlers; and the
- * acknowledgements that the application sends for them.
+ * Events that came, from clients: catch-all listeners, packet middlewares, handlers; and from other
+ * servers: handlers. What answers them is reply.c.
  */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "protocol/json.h"
-#include "server/server_private.h"
-
-/* What a handler's struct peal_event is part of. */
-struct incoming_event {
-	struct peal_event event;
-	struct peal_socket *socket;
-	uint64_t id;
-	bool answered;
-};
-
-struct peal_responder {
-	struct peal_socket *socket; /* a reference */
-	uint64_t id;
-};
+#include "server/reply.h"
 
 void peal_event_error(struct peal_socket *socket, const char *message)
 {
@@ -33,7 +18,7 @@ void peal_event_error(struct peal_socket *socket, const char *message)
 	peal_socket_unref(socket);
 }
 
-static void call_all(struct peal_walk *walk, struct incoming_event *incoming)
+static void call_all(struct peal_walk *walk, struct peal_incoming_event *incoming)
 {
 	struct peal_handler *handler;
 	while ((handler = peal_walk_next(walk)))
@@ -42,7 +27,7 @@ static void call_all(struct peal_walk *walk, struct incoming_event *incoming)
 }
 
 /* Return: the message of the middleware that refuses the event, or NULL. */
-static const char *refused(struct incoming_event *incoming)
+static const char *refused(struct peal_incoming_event *incoming)
 {
 	struct peal_walk walk;
 	struct peal_handler *handler;
@@ -58,7 +43,7 @@ static const char *refused(struct incoming_event *incoming)
 	return NULL;
 }
 
-static void hand_over(struct incoming_event *incoming, size_t name_length)
+static void hand_over(struct peal_incoming_event *incoming, size_t name_length)
 {
 	struct peal_namespace *ns = incoming->socket->ns;
 	const char *name = incoming->event.name;
@@ -75,8 +60,9 @@ static void hand_over(struct incoming_event *incoming, size_t name_length)
 	if (incoming->socket->state != PEAL_SOCKET_CONNECTED)
 		return;
 	peal_walk_begin(&walk,
-			ns->parent ? peal_event_handlers(ns->parent, name, name_length) : NULL,
-			peal_event_handlers(ns, name, name_length));
+			ns->parent ? peal_event_handlers(&ns->parent->events, name, name_length)
+				   : NULL,
+			peal_event_handlers(&ns->events, name, name_length));
 	call_all(&walk, incoming);
 }
 
@@ -111,7 +97,7 @@ void peal_event_receive(struct peal_socket *socket, const struct peal_packet *pa
 		peal_session_discard(socket->session);
 		return;
 	}
-	struct incoming_event incoming = {
+	struct peal_incoming_event incoming = {
 		.event = { .name = name,
 			   .args = &args,
 			   .wants_ack = packet->id != PEAL_PACKET_NO_ID },
@@ -125,103 +111,31 @@ void peal_event_receive(struct peal_socket *socket, const struct peal_packet *pa
 	peal_socket_unref(socket);
 }
 
-/* --- acknowledging -----------------------------------------------------------------------------
+/* --- from other servers ------------------------------------------------------------------------
  */
 
-static int send_ack(struct peal_socket *socket, uint64_t id, const struct peal_args *args)
+size_t peal_peer_server_event(struct peal_namespace *ns, const char *event,
+			      const struct peal_args *args, struct peal_server_reply *reply)
 {
-	struct peal_frame *run;
-	if (socket->state != PEAL_SOCKET_CONNECTED)
-		return PEAL_EMIT_E_GONE;
-	int r = peal_encode_check(args);
-	if (!r)
-		r = peal_encode_ack(socket->ns, id, args, &run);
-	if (r)
-		return r;
-	r = peal_session_queue(socket->session, run);
-	peal_frame_unref(run);
-	return r < 0 ? PEAL_EMIT_E_GONE : 0;
-}
-
-static struct incoming_event *answerable(const struct peal_event *event)
-{
-	struct incoming_event *incoming =
-		event && event->wants_ack
-			? peal_container((struct peal_event *)event, struct incoming_event, event)
-			: NULL;
-	return incoming && !incoming->answered ? incoming : NULL;
-}
-
-int peal_reply_args(const struct peal_event *event, const struct peal_args *args)
-{
-	struct incoming_event *incoming = answerable(event);
-	if (!incoming || !args)
-		return PEAL_EMIT_E_INVALID;
-	int r = send_ack(incoming->socket, incoming->id, args);
-	/* What could not be encoded may be tried again. */
-	incoming->answered = r == 0 || r == PEAL_EMIT_E_GONE;
-	return r;
-}
-
-int peal_reply_values(const struct peal_event *event, struct peal_values values)
-{
-	struct peal_bytes attachments[PEAL_LIMIT_ATTACHMENTS];
-	struct peal_args args;
-	if (!answerable(event))
-		return PEAL_EMIT_E_INVALID;
-	int r = peal_args_encode(&args, values, attachments);
-	if (r)
-		return r;
-	r = peal_reply_args(event, &args);
-	peal_args_deinit(&args);
-	return r;
-}
-
-int peal_event_responder(const struct peal_event *event, struct peal_responder **ret_responder)
-{
-	struct incoming_event *incoming = answerable(event);
-	if (!incoming)
-		return PEAL_EMIT_E_INVALID;
-	/* A client that asks without end must not grow the node without end. */
-	if (incoming->socket->responders >= PEAL_LIMIT_PENDING_ACKS)
-		return -ENOMEM;
-	struct peal_responder *responder = malloc(sizeof(*responder));
-	if (!responder)
-		return -ENOMEM;
-	incoming->answered = true;
-	incoming->socket->responders++;
-	responder->socket = peal_socket_ref(incoming->socket);
-	responder->id = incoming->id;
-	*ret_responder = responder;
-	return 0;
-}
-
-void peal_responder_free(struct peal_responder *responder)
-{
-	if (!responder)
-		return;
-	responder->socket->responders--;
-	peal_socket_unref(responder->socket);
-	free(responder);
-}
-
-int peal_respond_args(struct peal_responder *responder, const struct peal_args *args)
-{
-	int r = args ? send_ack(responder->socket, responder->id, args) : PEAL_EMIT_E_INVALID;
-	peal_responder_free(responder);
-	return r;
-}
-
-int peal_respond_values(struct peal_responder *responder, struct peal_values values)
-{
-	struct peal_bytes attachments[PEAL_LIMIT_ATTACHMENTS];
-	struct peal_args args;
-	int r = peal_args_encode(&args, values, attachments);
-	if (r) {
-		peal_responder_free(responder);
-		return r;
+	struct peal_incoming_event incoming = {
+		.event = { .name = event, .args = args, .wants_ack = reply != NULL },
+	};
+	size_t length = strlen(event), count = 0;
+	struct peal_walk walk;
+	struct peal_handler *handler;
+	/* The handlers may have everything closed. */
+	peal_namespace_ref(ns);
+	if (reply)
+		peal_reply_token_link(reply, &incoming.token);
+	peal_walk_begin(&walk,
+			ns->parent ? peal_event_handlers(&ns->parent->server_events, event, length)
+				   : NULL,
+			peal_event_handlers(&ns->server_events, event, length));
+	while ((handler = peal_walk_next(&walk))) {
+		((peal_server_event_fn *)handler->fn)(ns, &incoming.event, handler->userdata);
+		count++;
 	}
-	r = peal_respond_args(responder, &args);
-	peal_args_deinit(&args);
-	return r;
+	peal_reply_token_unlink(&incoming.token);
+	peal_namespace_unref(ns);
+	return count;
 }

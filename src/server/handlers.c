@@ -222,24 +222,18 @@ struct event_handlers {
 	char name[];
 };
 
-struct peal_handlers *peal_event_handlers(struct peal_namespace *ns, const char *name,
+struct peal_handlers *peal_event_handlers(const struct peal_hash *events, const char *name,
 					  size_t length)
 {
-	struct peal_hash_entry *entry = peal_hash_find(&ns->events, name, length);
+	struct peal_hash_entry *entry = peal_hash_find(events, name, length);
 	return entry ? &peal_container(entry, struct event_handlers, entry)->list : NULL;
 }
 
-int peal_on(struct peal_namespace *ns, const char *event, peal_event_fn *fn, void *userdata)
+static int add_for_event(struct peal_hash *events, const char *event, peal_handler_fn *fn,
+			 void *userdata)
 {
-	int r = peal_namespace_check(ns);
-	if (r)
-		return r;
-	size_t length = event ? strlen(event) : 0;
-	if (!event || !peal_name_valid(event, length))
-		return PEAL_EMIT_E_INVALID;
-	if (peal_event_reserved(event, length))
-		return PEAL_EMIT_E_RESERVED;
-	struct peal_handlers *list = peal_event_handlers(ns, event, length);
+	size_t length = strlen(event);
+	struct peal_handlers *list = peal_event_handlers(events, event, length);
 	if (!list) {
 		struct event_handlers *handlers = calloc(1, sizeof(*handlers) + length + 1);
 		if (!handlers)
@@ -247,14 +241,41 @@ int peal_on(struct peal_namespace *ns, const char *event, peal_event_fn *fn, voi
 		memcpy(handlers->name, event, length);
 		handlers->entry.key = handlers->name;
 		handlers->entry.key_length = (uint32_t)length;
-		r = peal_hash_insert(&ns->events, &handlers->entry);
+		int r = peal_hash_insert(events, &handlers->entry);
 		if (r < 0) {
 			free(handlers);
 			return r;
 		}
 		list = &handlers->list;
 	}
-	return peal_handlers_add(list, (peal_handler_fn *)fn, userdata, false);
+	return peal_handlers_add(list, fn, userdata, false);
+}
+
+int peal_on(struct peal_namespace *ns, const char *event, peal_event_fn *fn, void *userdata)
+{
+	int r = peal_namespace_check(ns);
+	if (r)
+		return r;
+	if (!event || !peal_name_valid(event, strlen(event)))
+		return PEAL_EMIT_E_INVALID;
+	if (peal_event_reserved(event, strlen(event)))
+		return PEAL_EMIT_E_RESERVED;
+	return add_for_event(&ns->events, event, (peal_handler_fn *)fn, userdata);
+}
+
+int peal_on_server_event(struct peal_namespace *ns, const char *event, peal_server_event_fn *fn,
+			 void *userdata)
+{
+	static const char *const reserved[] = { "connect", "connection", "new_namespace", NULL };
+	int r = peal_namespace_check(ns);
+	if (r)
+		return r;
+	if (!event || !peal_name_valid(event, strlen(event)))
+		return PEAL_EMIT_E_INVALID;
+	for (size_t i = 0; reserved[i]; i++)
+		if (!strcmp(event, reserved[i]))
+			return PEAL_EMIT_E_RESERVED;
+	return add_for_event(&ns->server_events, event, (peal_handler_fn *)fn, userdata);
 }
 
 int peal_off(struct peal_namespace *ns, const char *event, peal_event_fn *fn, void *userdata)
@@ -262,21 +283,28 @@ int peal_off(struct peal_namespace *ns, const char *event, peal_event_fn *fn, vo
 	int r = peal_namespace_check(ns);
 	if (r)
 		return r;
-	struct peal_handlers *list = event ? peal_event_handlers(ns, event, strlen(event)) : NULL;
+	struct peal_handlers *list =
+		event ? peal_event_handlers(&ns->events, event, strlen(event)) : NULL;
 	return list ? peal_handlers_remove(list, (peal_handler_fn *)fn, userdata) : -ENOENT;
+}
+
+static void free_events(struct peal_hash *events)
+{
+	struct peal_hash_entry *entry;
+	while ((entry = peal_hash_next(events, NULL))) {
+		struct event_handlers *handlers =
+			peal_container(entry, struct event_handlers, entry);
+		peal_hash_remove(events, entry);
+		peal_handlers_deinit(&handlers->list);
+		free(handlers);
+	}
+	peal_hash_deinit(events);
 }
 
 void peal_namespace_free_handlers(struct peal_namespace *ns)
 {
 	for (unsigned i = 0; i < PEAL_ON_COUNT; i++)
 		peal_handlers_deinit(&ns->handlers[i]);
-	struct peal_hash_entry *entry;
-	while ((entry = peal_hash_next(&ns->events, NULL))) {
-		struct event_handlers *handlers =
-			peal_container(entry, struct event_handlers, entry);
-		peal_hash_remove(&ns->events, entry);
-		peal_handlers_deinit(&handlers->list);
-		free(handlers);
-	}
-	peal_hash_deinit(&ns->events);
+	free_events(&ns->events);
+	free_events(&ns->server_events);
 }

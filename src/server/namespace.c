@@ -5,6 +5,10 @@
  * may be cleaned up when its last socket is gone: it leaves the registry, and its memory goes with
  * the last reference. One that the program asked for by name is never cleaned up, since the program
  * holds a plain pointer.
+ *
+ * A stand-in has a name for what leaves the node, and nothing else: it is in no registry, clients
+ * cannot join it, and all who want it for a name share one. When a namespace of that name comes to
+ * be beside it, what is done with the stand-in is done with that one.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -53,6 +57,7 @@ static struct peal_namespace *namespace_new(struct peal_server *server, const ch
 	ns->entry.key_length = (uint32_t)length;
 	peal_list_init(&ns->children);
 	peal_hash_init(&ns->events);
+	peal_hash_init(&ns->server_events);
 	peal_hash_init(&ns->by_id);
 	peal_hash_init(&ns->rooms);
 	peal_hash_init(&ns->rounds);
@@ -65,6 +70,8 @@ static void namespace_free(struct peal_namespace *ns)
 	peal_list_unlink(&ns->link);
 	peal_list_unlink(&ns->sibling);
 	peal_loop_cancel(&ns->task);
+	if (ns->stand_in && ns->server)
+		peal_hash_remove(&ns->server->stand_ins, &ns->entry);
 	peal_namespace_free_handlers(ns);
 	peal_hash_deinit(&ns->by_id);
 	peal_hash_deinit(&ns->rooms);
@@ -89,6 +96,8 @@ struct peal_namespace *peal_namespace_create(struct peal_server *server,
 	if (parent)
 		peal_list_append(&parent->children, &ns->sibling);
 	server->stats->namespaces++;
+	if (server->remote && server->remote->namespace_opened)
+		ns->number = server->remote->namespace_opened(ns, server->remote->context);
 	return ns;
 }
 
@@ -108,12 +117,15 @@ static void take_from_registry(struct peal_namespace *ns)
 {
 	if (!ns->registered)
 		return;
+	struct peal_server *server = ns->server;
 	ns->registered = false;
-	peal_hash_remove(&ns->server->registry, &ns->entry);
+	peal_hash_remove(&server->registry, &ns->entry);
+	if (server->remote && server->remote->namespace_closed)
+		server->remote->namespace_closed(ns, server->remote->context);
 	peal_list_unlink(&ns->sibling);
-	ns->server->stats->namespaces--;
+	server->stats->namespaces--;
 	if (ns->dynamic)
-		ns->server->child_count--;
+		server->child_count--;
 }
 
 void peal_namespace_settle(struct peal_namespace *ns)
@@ -132,6 +144,8 @@ void peal_namespace_orphan(struct peal_namespace *ns)
 	while ((child = peal_list_take(&ns->children)))
 		peal_container(child, struct peal_namespace, sibling)->parent = NULL;
 	take_from_registry(ns);
+	if (ns->stand_in)
+		peal_hash_remove(&ns->server->stand_ins, &ns->entry);
 	peal_list_unlink(&ns->link);
 	peal_list_unlink(&ns->sibling);
 	peal_loop_cancel(&ns->task);
@@ -147,6 +161,50 @@ int peal_namespace_check(const struct peal_namespace *ns)
 	if (!ns)
 		return PEAL_EMIT_E_INVALID;
 	return !ns->server || ns->server->freeing ? -ESHUTDOWN : 0;
+}
+
+int peal_namespace_usable(const struct peal_namespace *ns, bool no_parents)
+{
+	int r = peal_namespace_check(ns);
+	return r || !no_parents || !ns->is_parent ? r : PEAL_EMIT_E_INVALID;
+}
+
+struct peal_namespace *peal_namespace_served(struct peal_namespace *ns)
+{
+	struct peal_namespace *served = NULL;
+	if (!ns->registered && !ns->is_parent)
+		served = peal_namespace_find(ns->server, ns->name, ns->name_length);
+	return served ? served : ns;
+}
+
+struct peal_namespace *peal_server_namespace(struct peal_server *server, const char *name)
+{
+	return peal_namespace_find(server, name, strlen(name));
+}
+
+void peal_server_each_namespace(struct peal_server *server,
+				void (*fn)(struct peal_namespace *ns, void *context), void *context)
+{
+	const struct peal_barrier *barrier = server->options.barrier;
+	struct peal_hash_entry *entry = NULL;
+	while ((entry = peal_hash_next(&server->registry, entry))) {
+		struct peal_namespace *ns = peal_container(entry, struct peal_namespace, entry);
+		uint64_t issued = barrier ? barrier->issued : 0;
+		fn(ns, context);
+		/* What was there before the remote is opened here: its number is not returned. */
+		if (barrier && barrier->issued != issued)
+			ns->number = barrier->issued;
+	}
+}
+
+bool peal_namespace_is_stand_in(const struct peal_namespace *ns)
+{
+	return ns->stand_in;
+}
+
+void **peal_namespace_remote(struct peal_namespace *ns)
+{
+	return &ns->remote;
 }
 
 void peal_walk_namespace(struct peal_walk *walk, struct peal_namespace *ns,
@@ -226,21 +284,28 @@ static bool name_fits(const char *name, size_t length)
 	return true;
 }
 
+/* The name with its leading slash. Return: its length; 0 when it is not valid. */
+static size_t complete_name(const char *given, char ret_name[PEAL_LIMIT_NAME_BYTES + 2])
+{
+	if (!given)
+		return 0;
+	size_t slash = given[0] != '/';
+	size_t length = strnlen(given, PEAL_LIMIT_NAME_BYTES + 1);
+	if (length + slash > PEAL_LIMIT_NAME_BYTES)
+		return 0;
+	ret_name[0] = '/';
+	memcpy(ret_name + slash, given, length);
+	length += slash;
+	ret_name[length] = '\0';
+	return name_fits(ret_name, length) ? length : 0;
+}
+
 struct peal_namespace *peal_of(struct peal_node *node, const char *given)
 {
 	struct peal_server *server = peal_node_server(node);
 	char name[PEAL_LIMIT_NAME_BYTES + 2];
-	if (!server || server->freeing || !given)
-		return NULL;
-	size_t slash = given[0] != '/';
-	size_t length = strnlen(given, PEAL_LIMIT_NAME_BYTES + 1);
-	if (length + slash > PEAL_LIMIT_NAME_BYTES)
-		return NULL;
-	name[0] = '/';
-	memcpy(name + slash, given, length);
-	length += slash;
-	name[length] = '\0';
-	if (!name_fits(name, length))
+	size_t length = complete_name(given, name);
+	if (!server || server->freeing || !length)
 		return NULL;
 
 	struct peal_namespace *ns = peal_namespace_find(server, name, length);
@@ -260,6 +325,36 @@ struct peal_namespace *peal_of(struct peal_node *node, const char *given)
 	if (ns && server->new_namespace.first)
 		peal_loop_defer(server->loop, &ns->task);
 	return ns;
+}
+
+struct peal_namespace *peal_of_remote(struct peal_node *node, const char *given)
+{
+	struct peal_server *server = peal_node_server(node);
+	char name[PEAL_LIMIT_NAME_BYTES + 2];
+	size_t length = complete_name(given, name);
+	if (!server || server->freeing || !length)
+		return NULL;
+	struct peal_namespace *ns = peal_namespace_find(server, name, length);
+	if (ns)
+		return peal_namespace_ref(ns);
+	struct peal_hash_entry *entry = peal_hash_find(&server->stand_ins, name, length);
+	if (entry)
+		return peal_namespace_ref(peal_container(entry, struct peal_namespace, entry));
+	ns = namespace_new(server, name, length);
+	if (!ns)
+		return NULL;
+	if (peal_hash_insert(&server->stand_ins, &ns->entry) < 0) {
+		namespace_free(ns);
+		return NULL;
+	}
+	ns->stand_in = true;
+	return ns;
+}
+
+void peal_of_remote_release(struct peal_namespace *ns)
+{
+	if (ns)
+		peal_namespace_unref(ns);
 }
 
 const char *peal_namespace_name(const struct peal_namespace *ns)

@@ -1,11 +1,50 @@
 /*
- * What is told to the application afterwards: room notifications, and events that were sent, for
- * the outgoing listeners. Nothing is kept when nobody listens.
+ * What is told to the application afterwards: results, room notifications, and events that were
+ * sent, for the outgoing listeners. Of the latter two nothing is kept when nobody listens.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "server/server_private.h"
+
+/* --- results -----------------------------------------------------------------------------------
+ */
+
+/*
+ * A result of many may make the program tell others that something is done. If it has joined
+ * sockets to rooms before, their subscriptions must be in force by then.
+ */
+static void on_reached(struct peal_barrier_waiter *waiter)
+{
+	struct peal_result *result = peal_container(waiter, struct peal_result, waiter);
+	peal_loop_defer(result->loop, &result->task);
+}
+
+void peal_result_queue(struct peal_server *server, struct peal_result *result)
+{
+	struct peal_barrier *barrier = server->options.barrier;
+	result->loop = server->loop;
+	if (!barrier || server->freeing || peal_barrier_reached(barrier, barrier->issued)) {
+		peal_loop_defer(server->loop, &result->task);
+		return;
+	}
+	result->waiter.fn = on_reached;
+	peal_barrier_wait(barrier, &result->waiter, barrier->issued);
+}
+
+void peal_result_hurry(struct peal_result *result)
+{
+	if (!peal_list_linked(&result->waiter.link))
+		return;
+	peal_barrier_cancel(&result->waiter);
+	peal_loop_defer(result->loop, &result->task);
+}
+
+void peal_result_cancel(struct peal_result *result)
+{
+	peal_barrier_cancel(&result->waiter);
+	peal_loop_cancel(&result->task);
+}
 
 /* --- rooms -------------------------------------------------------------------------------------
  */
@@ -97,16 +136,15 @@ static void outgoing_task(struct peal_task *task)
 	outgoing_free(outgoing);
 }
 
-struct peal_outgoing *peal_outgoing_new(struct peal_namespace *ns, const char *event,
+struct peal_outgoing *peal_outgoing_new(struct peal_namespace *ns, const char *event, size_t length,
 					const struct peal_args *args)
 {
 	if (!peal_namespace_has(ns, PEAL_ON_ANY_OUTGOING))
 		return NULL;
-	size_t size = strlen(event) + 1;
-	struct peal_outgoing *outgoing = calloc(1, sizeof(*outgoing) + size);
+	struct peal_outgoing *outgoing = calloc(1, sizeof(*outgoing) + length + 1);
 	if (!outgoing)
 		return NULL;
-	memcpy(outgoing->event, event, size);
+	memcpy(outgoing->event, event, length);
 	outgoing->task.fn = outgoing_task;
 	outgoing->ns = peal_namespace_ref(ns);
 	if (peal_args_copy(args, &outgoing->args) < 0) {

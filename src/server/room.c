@@ -50,6 +50,27 @@ static struct peal_membership *membership_of(const struct peal_socket *socket,
 /* --- joining -----------------------------------------------------------------------------------
  */
 
+/* The own-id rooms of this node's sockets, and what is named like one, need no telling. */
+static bool is_covered(struct peal_namespace *ns, const char *name, size_t length)
+{
+	const char *uid = ns->server->options.uid;
+	return (uid && !strncmp(name, uid, strlen(uid))) || peal_room_own(ns, name, length);
+}
+
+/* It has got its first member. */
+static void announce(struct peal_namespace *ns, struct peal_room *room)
+{
+	const struct peal_remote *remote = ns->server->remote;
+	room->number = ns->number;
+	if (!remote || !remote->room_opened || is_covered(ns, room->name, room->entry.key_length))
+		return;
+	room->announced = true;
+	uint64_t number =
+		remote->room_opened(ns, room->name, room->entry.key_length, remote->context);
+	if (number > room->number)
+		room->number = number;
+}
+
 static struct peal_room *room_new(struct peal_namespace *ns, const char *name, size_t length)
 {
 	struct peal_room *room = calloc(1, sizeof(*room) + length + 1);
@@ -68,8 +89,11 @@ static struct peal_room *room_new(struct peal_namespace *ns, const char *name, s
 
 static void room_free_if_empty(struct peal_namespace *ns, struct peal_room *room)
 {
+	const struct peal_remote *remote = ns->server->remote;
 	if (room->count)
 		return;
+	if (room->announced && remote && remote->room_closed)
+		remote->room_closed(ns, room->name, room->entry.key_length, remote->context);
 	peal_hash_remove(&ns->rooms, &room->entry);
 	ns->server->stats->rooms--;
 	free(room->members);
@@ -141,6 +165,9 @@ int peal_room_join(struct peal_socket *socket, const char *name)
 		return -ENOMEM;
 	}
 	link_both(socket, room);
+	if (room->count == 1)
+		announce(ns, room);
+	peal_socket_hold(socket, room->number);
 	if (created)
 		peal_notice_room(ns, PEAL_ROOM_CREATED, name, NULL);
 	peal_notice_room(ns, PEAL_ROOM_JOINED, name, socket->id);

@@ -5,11 +5,17 @@
  * sockets that were asked: each answers once, others not at all. A round of many keeps waiting when
  * a socket leaves, as the reference does; an emit to one socket ends with it.
  *
- * What responses can grow to: one per asked socket, each at most what a client may send
- * (maxHttpBufferSize), in at most PEAL_LIMIT_PENDING_ACKS rounds per namespace, each with a
- * deadline.
+ * The same record serves three: a broadcast of this node, one socket, and the clients of this node
+ * that another one asks (struct peal_asked, whose answers are passed on and not kept). The first
+ * may have a remote part besides the local one; it is told when both have ended.
  *
- *   open → ended (no ACK finds it any more, the result is queued) → told and freed
+ * What responses can grow to: one per asked socket, each at most what a client may send
+ * (maxHttpBufferSize), and what other nodes send within PEAL_LIMIT_CLUSTER_ANSWERS and
+ * PEAL_LIMIT_CLUSTER_ANSWER_BYTES, in at most PEAL_LIMIT_PENDING_ACKS rounds per namespace, each
+ * with a deadline.
+ *
+ *   asking → waiting for the remote (no ACK finds it any more) → ended (the result is queued)
+ *   → told and freed
  */
 #include <assert.h>
 #include <errno.h>
@@ -19,25 +25,42 @@
 #include "protocol/json.h"
 #include "server/server_private.h"
 
+/* What other nodes have to do with a round. */
+struct remote_part {
+	void *cluster; /* the cluster's pointer */
+	bool open;     /* something may still come */
+	bool complete;
+	size_t clients_expected, servers_expected, servers_answered, unnamed_missing;
+	const char **missing_servers; /* one allocation */
+	size_t missing_server_count;
+	size_t answers, answer_bytes;
+};
+
 struct peal_round {
-	struct peal_hash_entry entry; /* in the namespace, while it is open */
+	struct peal_hash_entry entry; /* in the namespace, while clients are asked */
 	uint64_t id;
 	struct peal_namespace *ns;
 	struct peal_list link;	      /* in the server */
 	struct peal_list socket_link; /* in the one socket, unless it is a round of many */
 	struct peal_timer timer;
-	struct peal_task task;
+	struct peal_result result;
 	peal_acks_fn *acks_fn;
 	peal_ack_fn *ack_fn;
 	void *userdata;
-	bool single, ended;
+	struct peal_asked *asked_for; /* NULL: the result is for the application */
+	struct remote_part *remote;   /* NULL: no other node is asked */
+	bool single;
+	bool local_ended; /* no ACK is taken any more */
+	bool telling;	  /* asked_for is hearing of an answer: nothing is freed */
+	bool ended;
 	enum peal_ack_error error;
 	/* References to the sockets that were asked, hashed by their address; bit 0 tells that it
 	 * has answered. Afterwards the same memory holds the ids of those that did not. */
 	uintptr_t *asked;
-	uint32_t asked_capacity; /* a power of two */
-	uintptr_t only;		 /* the table of one */
-	uint32_t expected, answered, response_capacity;
+	uint32_t asked_capacity;     /* a power of two */
+	uintptr_t only;		     /* the table of one */
+	uint32_t expected, answered; /* clients of this node */
+	uint32_t response_count, response_capacity;
 	struct peal_args **responses;
 };
 
@@ -99,21 +122,34 @@ static void round_free(struct peal_round *round)
 		peal_socket_unref(socket_of(round->asked[i]));
 	if (round->asked != &round->only)
 		free(round->asked);
-	for (uint32_t i = 0; round->responses && i < round->answered; i++)
+	for (uint32_t i = 0; i < round->response_count; i++)
 		peal_args_free(round->responses[i]);
 	free(round->responses);
+	if (round->remote)
+		free(round->remote->missing_servers);
+	free(round->remote);
 	peal_namespace_unref(round->ns);
 	free(round);
+}
+
+static void end_local(struct peal_round *round)
+{
+	if (round->local_ended)
+		return;
+	round->local_ended = true;
+	peal_hash_remove(&round->ns->rounds, &round->entry);
 }
 
 static void end(struct peal_round *round, enum peal_ack_error error)
 {
 	struct peal_namespace *ns = round->ns;
+	end_local(round);
 	round->ended = true;
 	round->error = error;
 	peal_timer_disarm(ns->server->loop, &round->timer);
-	peal_hash_remove(&ns->rounds, &round->entry);
 	ns->server->stats->rounds--;
+	if (error == PEAL_ACK_TIMEOUT && !round->asked_for)
+		ns->server->stats->rounds_timed_out++;
 	if (round->single)
 		socket_of(round->only)->open_acks--;
 	else
@@ -123,7 +159,26 @@ static void end(struct peal_round *round, enum peal_ack_error error)
 static void end_later(struct peal_round *round, enum peal_ack_error error)
 {
 	end(round, error);
-	peal_loop_defer(round->ns->server->loop, &round->task);
+	if (round->single)
+		peal_loop_defer(round->ns->server->loop, &round->result.task);
+	else
+		peal_result_queue(round->ns->server, &round->result);
+}
+
+/* Whether anything is missing of what the parts of a round, which have ended, should have brought.
+ */
+static enum peal_ack_error error_of(const struct peal_round *round)
+{
+	bool complete =
+		round->answered == round->expected && (!round->remote || round->remote->complete);
+	if (complete)
+		return PEAL_ACK_OK;
+	return round->ns->server->freeing ? PEAL_ACK_CLOSED : PEAL_ACK_TIMEOUT;
+}
+
+static bool waits_for_remote(const struct peal_round *round)
+{
+	return round->remote && round->remote->open;
 }
 
 /* Turn the table into a list of the ids of those that did not answer, in place. */
@@ -143,15 +198,20 @@ static size_t list_missing(struct peal_round *round)
 
 static void tell_many(struct peal_round *round)
 {
+	static const struct remote_part nobody;
+	const struct remote_part *remote = round->remote ? round->remote : &nobody;
 	size_t missing = list_missing(round);
 	struct peal_acks acks = {
 		.error = round->error,
 		.responses = (const struct peal_args *const *)round->responses,
-		.response_count = round->answered,
-		.clients_expected = round->expected,
-		.clients_answered = round->answered,
-		.servers_expected = 1,
-		.servers_answered = 1,
+		.response_count = round->response_count,
+		.clients_expected = round->expected + remote->clients_expected,
+		.clients_answered = round->response_count,
+		.servers_expected = 1 + remote->servers_expected,
+		.servers_answered = 1 + remote->servers_answered,
+		.missing_servers = remote->missing_servers,
+		.missing_server_count = remote->missing_server_count,
+		.unnamed_missing_servers = remote->unnamed_missing,
 		.missing_sockets = (const char *const *)round->asked,
 		.missing_socket_count = missing,
 	};
@@ -165,7 +225,7 @@ static void tell_many(struct peal_round *round)
 /* @args is the acknowledgement of a single one, NULL when it has failed. */
 static void tell(struct peal_round *round, const struct peal_args *args)
 {
-	peal_loop_cancel(&round->task);
+	peal_result_cancel(&round->result);
 	if (!round->single)
 		tell_many(round);
 	else if (round->ack_fn)
@@ -175,14 +235,36 @@ static void tell(struct peal_round *round, const struct peal_args *args)
 
 static void tell_task(struct peal_task *task)
 {
-	tell(peal_container(task, struct peal_round, task), NULL);
+	tell(peal_container(task, struct peal_round, result.task), NULL);
+}
+
+/* The part of the asked clients of this node ends for one that asks from elsewhere. */
+static void end_asked(struct peal_round *round, bool all_answered)
+{
+	struct peal_asked *asked = round->asked_for;
+	end(round, all_answered ? PEAL_ACK_OK : PEAL_ACK_TIMEOUT);
+	round_free(round);
+	asked->round = NULL;
+	asked->done(asked, all_answered);
 }
 
 static void on_deadline(struct peal_timer *timer)
 {
 	struct peal_round *round = peal_container(timer, struct peal_round, timer);
-	round->ns->server->stats->rounds_timed_out++;
-	end_later(round, PEAL_ACK_TIMEOUT);
+	const struct peal_remote *remote = round->ns->server->remote;
+	if (round->asked_for) {
+		end_asked(round, false);
+		return;
+	}
+	if (!waits_for_remote(round)) {
+		end_later(round, PEAL_ACK_TIMEOUT);
+		return;
+	}
+	end_local(round);
+	if (remote && remote->ask_expired)
+		remote->ask_expired(round, remote->context);
+	else
+		peal_round_remote_end(round, &(struct peal_remote_result){ 0 });
 }
 
 /* --- making one --------------------------------------------------------------------------------
@@ -198,7 +280,7 @@ static int round_new(struct peal_namespace *ns, unsigned timeout_ms, void *userd
 	round->entry.key = (const char *)&round->id;
 	round->entry.key_length = sizeof(round->id);
 	round->timer.fn = on_deadline;
-	round->task.fn = tell_task;
+	round->result.task.fn = tell_task;
 	round->userdata = userdata;
 	round->single = single;
 	round->asked = &round->only;
@@ -258,16 +340,42 @@ uint64_t peal_round_id(const struct peal_round *round)
 	return round->id;
 }
 
+uint32_t peal_round_asked(const struct peal_round *round)
+{
+	return round->expected;
+}
+
+void peal_round_set_asked(struct peal_round *round, struct peal_asked *asked)
+{
+	round->asked_for = asked;
+	asked->round = round;
+}
+
+int peal_round_open_remote(struct peal_round *round)
+{
+	round->remote = calloc(1, sizeof(*round->remote));
+	if (!round->remote)
+		return -ENOMEM;
+	round->remote->open = true;
+	return 0;
+}
+
 void peal_round_start(struct peal_round *round)
 {
-	if (!round->expected)
-		end_later(round, PEAL_ACK_OK);
+	if (round->expected)
+		return;
+	if (waits_for_remote(round))
+		end_local(round);
+	else
+		end_later(round, error_of(round));
 }
 
 void peal_round_abandon(struct peal_round *round)
 {
 	end(round, PEAL_ACK_OK);
-	round_free(round);
+	round->asked_for = NULL;
+	if (!round->telling)
+		round_free(round);
 }
 
 /* --- an acknowledgement came -------------------------------------------------------------------
@@ -287,16 +395,10 @@ static struct peal_round *find(struct peal_socket *socket, uint64_t id, uintptr_
 	return round;
 }
 
-/* Keep the first argument with the attachments that it names; null when there is none. */
-static int keep_response(struct peal_round *round, const struct peal_packet *packet,
-			 const struct peal_bytes *attachments)
+/* Keep a copy of an answer of one item, null when there is none. */
+static int keep_response(struct peal_round *round, const struct peal_args *answer)
 {
-	const char *start = "null", *finish = start + 4;
-	struct peal_json_facts facts;
-	size_t attachment_count = 0;
-	struct peal_args first;
-
-	if (round->answered == round->response_capacity) {
+	if (round->response_count == round->response_capacity) {
 		uint32_t capacity = round->response_capacity ? round->response_capacity * 2 : 8;
 		void *responses = realloc(round->responses, capacity * sizeof(*round->responses));
 		if (!responses)
@@ -304,28 +406,54 @@ static int keep_response(struct peal_round *round, const struct peal_packet *pac
 		round->responses = responses;
 		round->response_capacity = capacity;
 	}
-	if (packet->args_count)
-		finish = peal_json_skip_value(packet->args, packet->args + packet->args_length,
-					      &start);
-	if (packet->attachments && peal_json_validate(start, (size_t)(finish - start), &facts) &&
-	    facts.placeholders)
-		attachment_count = (size_t)facts.placeholder_max + 1;
-	peal_args_init(&first, start, (size_t)(finish - start), 1, attachments, attachment_count);
-	int r = peal_args_copy(&first, &round->responses[round->answered]);
-	peal_args_deinit(&first);
+	struct peal_args null;
+	peal_args_init(&null, "null", 4, 1, NULL, 0);
+	int r = peal_args_copy(answer ? answer : &null, &round->responses[round->response_count]);
+	peal_args_deinit(&null);
+	if (r == 0)
+		round->response_count++;
 	return r;
 }
 
-static void answer_single(struct peal_round *round, const struct peal_packet *packet,
-			  const struct peal_bytes *attachments)
+/* One of many clients has answered. */
+static void answer_one(struct peal_round *round, uintptr_t *slot, const struct peal_args *args)
 {
-	struct peal_args args;
-	peal_args_init(&args, packet->args, packet->args_length, packet->args_count, attachments,
-		       packet->attachments);
+	struct peal_asked *asked = round->asked_for;
+	struct peal_args first;
+	bool any = peal_answer_first(args, &first);
+	const struct peal_args *answer = any ? &first : NULL;
+	/* Without memory it counts as not answered. */
+	int r = asked ? 0 : keep_response(round, answer);
+	if (r == 0) {
+		*slot |= ANSWERED;
+		round->answered++;
+		round->telling = true;
+		if (asked)
+			asked->answer(asked, answer);
+		round->telling = false;
+	}
+	if (any)
+		peal_args_deinit(&first);
+	if (round->ended) {
+		/* Who heard of it has lost interest. */
+		round_free(round);
+		return;
+	}
+	if (r < 0 || round->answered < round->expected)
+		return;
+	if (asked)
+		end_asked(round, true);
+	else if (waits_for_remote(round))
+		end_local(round);
+	else
+		end_later(round, error_of(round));
+}
+
+static void answer_single(struct peal_round *round, const struct peal_args *args)
+{
 	round->answered = 1;
 	end(round, PEAL_ACK_OK);
-	tell(round, &args);
-	peal_args_deinit(&args);
+	tell(round, args);
 }
 
 void peal_round_receive(struct peal_socket *socket, const struct peal_packet *packet,
@@ -339,18 +467,92 @@ void peal_round_receive(struct peal_socket *socket, const struct peal_packet *pa
 		stats->acks_unknown++;
 		return;
 	}
+	struct peal_args args;
 	stats->acks_received++;
-	if (round->single) {
-		answer_single(round, packet, attachments);
+	peal_args_init(&args, packet->args, packet->args_length, packet->args_count, attachments,
+		       packet->attachments);
+	if (round->single)
+		answer_single(round, &args);
+	else
+		answer_one(round, slot, &args);
+	peal_args_deinit(&args);
+}
+
+/* --- what comes from other nodes ---------------------------------------------------------------
+ */
+
+void **peal_round_remote(struct peal_round *round)
+{
+	assert(round->remote);
+	return &round->remote->cluster;
+}
+
+void peal_round_remote_answer(struct peal_round *round, const struct peal_args *answer)
+{
+	struct remote_part *remote = round->remote;
+	if (!remote || !remote->open)
 		return;
+	size_t bytes = 64;
+	if (answer)
+		bytes += answer->length;
+	for (size_t i = 0; answer && i < answer->attachment_count; i++)
+		bytes += answer->attachments[i].length;
+	if (remote->answers >= PEAL_LIMIT_CLUSTER_ANSWERS ||
+	    bytes > PEAL_LIMIT_CLUSTER_ANSWER_BYTES - remote->answer_bytes ||
+	    keep_response(round, answer) < 0)
+		return;
+	remote->answers++;
+	remote->answer_bytes += bytes;
+}
+
+/* Names in one allocation with their array; NULL without memory. */
+static const char **copy_names(const char *const *names, size_t count)
+{
+	size_t size = count * sizeof(char *);
+	for (size_t i = 0; i < count; i++)
+		size += strlen(names[i]) + 1;
+	const char **copy = malloc(size);
+	char *at = (char *)(copy + count);
+	for (size_t i = 0; copy && i < count; i++) {
+		copy[i] = at;
+		at = stpcpy(at, names[i]) + 1;
 	}
-	/* Without memory it counts as not answered. */
-	if (keep_response(round, packet, attachments) < 0)
+	return copy;
+}
+
+void peal_round_remote_end(struct peal_round *round, const struct peal_remote_result *result)
+{
+	struct remote_part *remote = round->remote;
+	if (!remote || !remote->open)
 		return;
-	*slot |= ANSWERED;
-	if (++round->answered == round->expected) {
-		end(round, PEAL_ACK_OK);
-		tell(round, NULL);
+	remote->open = false;
+	/* A client that has answered is one that was asked, whatever its server says. */
+	remote->clients_expected = result->clients_expected > remote->answers
+					   ? result->clients_expected
+					   : remote->answers;
+	remote->servers_expected = result->servers_expected;
+	remote->servers_answered = result->servers_answered;
+	remote->unnamed_missing = result->unnamed_missing_servers;
+	/* An answer that could not be kept is missing, too. */
+	remote->complete = result->complete && remote->answers >= result->clients_expected;
+	if (result->missing_server_count) {
+		remote->missing_servers =
+			copy_names(result->missing_servers, result->missing_server_count);
+		if (remote->missing_servers)
+			remote->missing_server_count = result->missing_server_count;
+		else
+			remote->unnamed_missing += result->missing_server_count;
+	}
+	if (round->local_ended)
+		end_later(round, error_of(round));
+}
+
+void peal_round_forget_remote(struct peal_server *server)
+{
+	peal_list_each (link, &server->rounds) {
+		struct peal_round *round = peal_container(link, struct peal_round, link);
+		if (!round->ended && waits_for_remote(round))
+			peal_round_remote_end(round, &(struct peal_remote_result){ 0 });
 	}
 }
 
@@ -376,11 +578,35 @@ void peal_round_tell_socket(struct peal_socket *socket)
 	}
 }
 
+/* Return: true when it is gone. */
+static bool close_one(struct peal_round *round)
+{
+	const struct peal_remote *remote = round->ns->server->remote;
+	if (round->ended) {
+		peal_result_hurry(&round->result);
+		return false;
+	}
+	if (round->asked_for) {
+		end_asked(round, false);
+		return true;
+	}
+	if (waits_for_remote(round)) {
+		round->remote->open = false;
+		if (remote && remote->ask_forget)
+			remote->ask_forget(round, remote->context);
+	}
+	end_later(round, PEAL_ACK_CLOSED);
+	return false;
+}
+
 void peal_round_close_all(struct peal_server *server)
 {
-	peal_list_each (link, &server->rounds) {
+	struct peal_list *link = server->rounds.next;
+	while (link != &server->rounds) {
 		struct peal_round *round = peal_container(link, struct peal_round, link);
-		if (!round->ended)
-			end_later(round, PEAL_ACK_CLOSED);
+		/* What hears of the end of one may forget others: from the front again then. */
+		link = link->next;
+		if (close_one(round))
+			link = server->rounds.next;
 	}
 }

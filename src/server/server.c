@@ -271,8 +271,10 @@ int peal_server_new(struct peal_loop *loop, struct peal_node *node,
 	peal_list_init(&server->clients);
 	peal_list_init(&server->namespaces);
 	peal_list_init(&server->rounds);
+	peal_list_init(&server->fetches);
 	peal_list_init(&server->notices);
 	peal_hash_init(&server->registry);
+	peal_hash_init(&server->stand_ins);
 	peal_deadlines_init(&server->connect_deadlines, loop, options->connect_timeout_ms, false,
 			    on_connect_timeout);
 	int r = make_contents(server);
@@ -286,6 +288,11 @@ int peal_server_new(struct peal_loop *loop, struct peal_node *node,
 
 void peal_server_set_remote(struct peal_server *server, const struct peal_remote *remote)
 {
+	if (!remote) {
+		/* What the one that goes still owes does not come. */
+		peal_round_forget_remote(server);
+		peal_fetch_forget_remote(server);
+	}
 	server->remote = remote;
 }
 
@@ -324,6 +331,8 @@ void peal_server_free(struct peal_server *server)
 		client_free(client, "server shutting down", NULL);
 	}
 	peal_round_close_all(server);
+	peal_fetch_close_all(server);
+	server->remote = NULL;
 	peal_loop_finish_tasks(server->loop);
 	peal_notices_drain(server);
 	peal_loop_cancel(&server->notices_task);
@@ -336,6 +345,7 @@ void peal_server_free(struct peal_server *server)
 		peal_namespace_orphan(peal_container(link, struct peal_namespace, link));
 	peal_handlers_deinit(&server->new_namespace);
 	peal_hash_deinit(&server->registry);
+	peal_hash_deinit(&server->stand_ins);
 	peal_deadlines_deinit(&server->connect_deadlines);
 	peal_buffer_deinit(&server->event_name);
 	peal_args_free(server->no_auth);

@@ -24,6 +24,7 @@
 #include "engine/session.h"
 #include "protocol/args.h"
 #include "protocol/packet.h"
+#include "server/peer.h"
 #include "server/server.h"
 
 struct peal_client;
@@ -70,8 +71,8 @@ void peal_walk_begin(struct peal_walk *walk, struct peal_handlers *first,
 struct peal_handler *peal_walk_next(struct peal_walk *walk);
 void peal_walk_end(struct peal_walk *walk);
 
-/* Handlers of one event name, NULL if there are none. */
-struct peal_handlers *peal_event_handlers(struct peal_namespace *ns, const char *name,
+/* Handlers of one event name in a table of ->events or ->server_events, NULL if there are none. */
+struct peal_handlers *peal_event_handlers(const struct peal_hash *events, const char *name,
 					  size_t length);
 void peal_namespace_free_handlers(struct peal_namespace *ns);
 
@@ -92,7 +93,9 @@ struct peal_server {
 	struct peal_list clients;
 	struct peal_list namespaces; /* all that are not freed, through ->link */
 	struct peal_list rounds;     /* under way, and ended but not yet told */
+	struct peal_list fetches;    /* likewise */
 	struct peal_hash registry;   /* namespaces that clients can join, by name */
+	struct peal_hash stand_ins;  /* of peal_of_remote(), by name */
 	struct peal_namespace *io;
 	struct peal_rule **rules; /* in order of their making */
 	size_t rule_count;
@@ -144,11 +147,16 @@ struct peal_namespace {
 	struct peal_task task; /* tells that it is new */
 	uint32_t references;   /* the registry's, those of sockets, rounds and notices */
 	bool is_parent;
+	bool stand_in; /* of peal_of_remote(): nobody can join it */
 	bool registered;
 	bool dynamic; /* made by a rule for a client: counts for the cap and may be cleaned up */
 
 	struct peal_handlers handlers[PEAL_ON_COUNT];
-	struct peal_hash events; /* struct peal_event_handlers by name */
+	struct peal_hash events;	/* struct peal_event_handlers by name */
+	struct peal_hash server_events; /* the same for events of other servers */
+
+	void *remote;	 /* the cluster's */
+	uint64_t number; /* of the barrier: who connects waits for it */
 
 	struct peal_socket **sockets; /* connected, dense; each knows its index */
 	uint32_t socket_count, socket_capacity;
@@ -187,6 +195,8 @@ struct peal_room {
 	struct peal_hash_entry entry;
 	struct peal_member *members;
 	uint32_t count, capacity;
+	uint64_t number; /* of the barrier: who joins waits for it */
+	bool announced;	 /* the remote was told that it opened */
 	char name[];
 };
 
@@ -233,8 +243,6 @@ struct peal_namespace *peal_namespace_find(struct peal_server *server, const cha
 struct peal_namespace *peal_namespace_create(struct peal_server *server,
 					     struct peal_namespace *parent, const char *name,
 					     size_t length);
-struct peal_namespace *peal_namespace_ref(struct peal_namespace *ns);
-void peal_namespace_unref(struct peal_namespace *ns);
 /* A socket has left, or was refused: remove a dynamic child that is empty now, if the option says
  * so. */
 void peal_namespace_settle(struct peal_namespace *ns);
@@ -244,6 +252,9 @@ void peal_namespace_announce(struct peal_namespace *ns);
 void peal_namespace_orphan(struct peal_namespace *ns);
 /* 0, or what a public function has to return: -ESHUTDOWN, PEAL_EMIT_E_INVALID for NULL. */
 int peal_namespace_check(const struct peal_namespace *ns);
+/* What to work on for @ns: the one that clients can join, when there is one by now beside a
+ * stand-in or beside one that was cleaned up. */
+struct peal_namespace *peal_namespace_served(struct peal_namespace *ns);
 void peal_walk_namespace(struct peal_walk *walk, struct peal_namespace *ns,
 			 enum peal_namespace_handlers which);
 bool peal_namespace_has(const struct peal_namespace *ns, enum peal_namespace_handlers which);
@@ -300,11 +311,26 @@ struct peal_room *peal_room_find(const struct peal_namespace *ns, const char *na
 struct peal_socket *peal_room_own(const struct peal_namespace *ns, const char *name, size_t length);
 /* @room is a valid name. Return: 0; -ENOMEM; PEAL_EMIT_E_TOO_LARGE. */
 int peal_room_join(struct peal_socket *socket, const char *room);
+/* What is queued for @socket from here on waits for that number of the barrier. */
+void peal_socket_hold(struct peal_socket *socket, uint64_t number);
 void peal_room_leave(struct peal_socket *socket, const char *room);
 void peal_room_leave_all(struct peal_socket *socket);
 
 /* --- notice.c ----------------------------------------------------------------------------------
  */
+
+/* A result on its way to the application: behind the joins that came before it. */
+struct peal_result {
+	struct peal_task task;
+	struct peal_barrier_waiter waiter;
+	struct peal_loop *loop;
+};
+
+/* Have @result->task run from the loop. */
+void peal_result_queue(struct peal_server *server, struct peal_result *result);
+/* Do not wait any longer. */
+void peal_result_hurry(struct peal_result *result);
+void peal_result_cancel(struct peal_result *result);
 
 /* Queue a room notification, if anybody listens. */
 void peal_notice_room(struct peal_namespace *ns, enum peal_room_change change, const char *room,
@@ -314,7 +340,7 @@ void peal_notices_drain(struct peal_server *server);
 void peal_notices_task(struct peal_task *task);
 
 /* Who an event went to, for the outgoing listeners. NULL when nobody listens or without memory. */
-struct peal_outgoing *peal_outgoing_new(struct peal_namespace *ns, const char *event,
+struct peal_outgoing *peal_outgoing_new(struct peal_namespace *ns, const char *event, size_t length,
 					const struct peal_args *args);
 void peal_outgoing_add(struct peal_outgoing *outgoing, struct peal_socket *socket);
 /* Have them told from the loop; takes @outgoing, which may be NULL. */
@@ -358,6 +384,8 @@ struct peal_broadcast {
 	const struct peal_args *args;
 	unsigned flags;
 	struct peal_round *round; /* NULL: no acknowledgements */
+	uint64_t id;	 /* without a round: PEAL_PACKET_NO_ID, or what the packet carries */
+	size_t selected; /* sockets that it is for */
 	/* private: */
 	struct peal_outgoing *outgoing;
 	struct peal_frame *run;
@@ -367,6 +395,50 @@ struct peal_broadcast {
 /* Return: 0; -ENOMEM. */
 int peal_broadcast_deliver(struct peal_broadcast *broadcast,
 			   const struct peal_selection *selection);
+
+/* --- bulk.c ------------------------------------------------------------------------------------
+ */
+
+/* What the application asked for, or another node; the latter is not told to others again. */
+struct peal_bulk {
+	struct peal_namespace *ns;
+	const struct peal_target *target;
+	bool from_peer;
+	size_t selected; /* sockets */
+	uint64_t number; /* of the barrier, that covers all rooms joined; 0: they are covered */
+};
+
+int peal_bulk_change_rooms(struct peal_bulk *bulk, struct peal_rooms rooms, bool join);
+int peal_bulk_disconnect(struct peal_bulk *bulk, bool close);
+
+/* --- snapshot.c --------------------------------------------------------------------------------
+ */
+
+struct peal_snapshot *peal_snapshot_new(void);
+/* Local sockets. Return: 0; -ENOMEM; PEAL_EMIT_E_TOO_LARGE. */
+int peal_snapshot_select(struct peal_snapshot *snapshot, struct peal_namespace *ns,
+			 const struct peal_target *target);
+/* Copies of what another node has told; all or none. Return: the same. */
+int peal_snapshot_add(struct peal_snapshot *snapshot, const char *node,
+		      const struct peal_socket_info *sockets, size_t count);
+/* Nothing more is added. */
+void peal_snapshot_complete(struct peal_snapshot *snapshot,
+			    const struct peal_socket_info **ret_sockets, size_t *ret_count);
+
+/* --- fetch.c -----------------------------------------------------------------------------------
+ */
+
+/* The server is being freed: all that are open end. */
+void peal_fetch_close_all(struct peal_server *server);
+/* The remote is taken away: what it still owes does not come. */
+void peal_fetch_forget_remote(struct peal_server *server);
+
+/* --- answer.c ----------------------------------------------------------------------------------
+ */
+
+/* The one item of an acknowledgement that counts among many: its first, with the attachments that
+ * it names. @first borrows from @args; deinit it. Return: false when there is none. */
+bool peal_answer_first(const struct peal_args *args, struct peal_args *ret_first);
 
 /* --- round.c -----------------------------------------------------------------------------------
  */
@@ -382,9 +454,15 @@ int peal_round_new_single(struct peal_socket *socket, unsigned timeout_ms, peal_
 uint64_t peal_round_id(const struct peal_round *round);
 int peal_round_ask(struct peal_round *round, struct peal_socket *socket)
 	__attribute__((warn_unused_result));
+/* Somebody elsewhere waits for these clients: answers go to @asked instead of a result. */
+void peal_round_set_asked(struct peal_round *round, struct peal_asked *asked);
+/* The remote will be asked, too. Return: 0; -ENOMEM. */
+int peal_round_open_remote(struct peal_round *round) __attribute__((warn_unused_result));
 /* All are asked: ends at once when there is nobody. */
 void peal_round_start(struct peal_round *round);
-/* The call that made it fails: no callback. */
+/* Sockets that were asked on this node. */
+uint32_t peal_round_asked(const struct peal_round *round);
+/* The call that made it fails, or nobody wants to know any more: no callback. */
 void peal_round_abandon(struct peal_round *round);
 /* An ACK came; from the loop only. */
 void peal_round_receive(struct peal_socket *socket, const struct peal_packet *packet,
@@ -395,6 +473,8 @@ void peal_round_socket_left(struct peal_socket *socket);
 void peal_round_tell_socket(struct peal_socket *socket);
 /* The server is being freed: all that are open end. */
 void peal_round_close_all(struct peal_server *server);
+/* The remote is taken away: what it still owes does not come. */
+void peal_round_forget_remote(struct peal_server *server);
 
 /* --- event.c -----------------------------------------------------------------------------------
  */

@@ -26,6 +26,11 @@ struct peal_socket *peal_socket_new(struct peal_client *client, struct peal_name
 	if (!socket)
 		return NULL;
 	peal_id_generate(&client->server->ids, socket->id);
+	/* Public ids tell the node, so that one subscription covers the own rooms of all its
+	 * sockets. What is left is random enough for a name that is no secret. */
+	if (client->server->options.uid)
+		memcpy(socket->id, client->server->options.uid,
+		       strnlen(client->server->options.uid, PEAL_UID_LENGTH));
 	socket->by_id.key = socket->id;
 	socket->by_id.key_length = PEAL_ID_LENGTH;
 	if (peal_hash_insert(&ns->by_id, &socket->by_id) < 0) {
@@ -214,6 +219,13 @@ struct peal_namespace *peal_socket_namespace(const struct peal_socket *socket)
 bool peal_socket_connected(const struct peal_socket *socket)
 {
 	return socket->state == PEAL_SOCKET_CONNECTED;
+}
+
+void peal_socket_hold(struct peal_socket *socket, uint64_t number)
+{
+	const struct peal_barrier *barrier = socket->ns->server->options.barrier;
+	if (barrier && socket->session && !peal_barrier_reached(barrier, number))
+		peal_session_hold(socket->session, number);
 }
 
 const struct peal_args *peal_socket_auth(const struct peal_socket *socket)

@@ -140,6 +140,12 @@ int peal_session_queue(struct peal_session *session, struct peal_frame *run)
 	return 0;
 }
 
+void peal_session_hold(struct peal_session *session, uint64_t number)
+{
+	if (session->state == FAKE_OPEN)
+		peal_buffer_append_format(&session->sent, "hold %u|", (unsigned)number);
+}
+
 bool peal_session_writable(const struct peal_session *session)
 {
 	return session->state == FAKE_OPEN && !session->busy;
