@@ -104,6 +104,8 @@
 #define PEAL_LIMIT_ANNOUNCE_BYTES (24u << 20)
 /* An empty namespace is served for so long, in case that somebody comes back. */
 #define PEAL_LIMIT_CLUSTER_LINGER_MS 5000
+/* Members announce themselves every second: a shorter timeout calls healthy ones silent. */
+#define PEAL_LIMIT_MEMBER_TIMEOUT_MS 1500
 /* A member that was not heard of for so long is given up in any case. */
 #define PEAL_LIMIT_MEMBER_SILENCE_MS 60000
 /* Publishes wait no longer than this for the other nodes to come back after an outage. */
@@ -127,6 +129,11 @@
 #define PEAL_LIMIT_REDIS_SILENCE_MS 4000
 /* Between attempts to connect, at most. */
 #define PEAL_LIMIT_REDIS_BACKOFF_MS 1000
+
+/* A room that was left stays subscribed for a while, since rooms are often joined again; at most so
+ * many, since a client's handler may join and leave another room each time. */
+#define PEAL_LIMIT_REDIS_LINGER_MS 3000
+#define PEAL_LIMIT_REDIS_LINGERING_ROOMS 10000
 
 /* libwebsockets cannot size its tables above this many descriptors. */
 #define PEAL_LIMIT_FILES 10000000

@@ -19,6 +19,7 @@ int peal_http_listener_new(struct peal_node *node, const char *host, uint16_t po
 {
 	const struct peal_http_options options = {
 		.max_connections = PEAL_LIMIT_LISTENER_CONNECTIONS,
+		.barrier = &node->barrier,
 	};
 	if (node->closing || node->freeing || !node->http)
 		return -ESHUTDOWN;

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/id.h"
 #include "base/limits.h"
 #include "node/node_private.h"
 #include "server/server.h"
@@ -29,6 +30,8 @@ void peal_node_options_init(struct peal_node_options *options)
 		.connect_timeout_ms = 45000,
 		.max_child_namespaces = 10000,
 		.websocket_read_bytes = 512,
+		.member_timeout_ms = 3000,
+		.request_timeout_ms = 5000,
 		.log_level = PEAL_LOG_INFO,
 	};
 	peal_engine_options_init(&options->engine);
@@ -56,11 +59,27 @@ static int check_options(struct peal_node *node, const struct peal_node_options 
 	else if (options->name &&
 		 (!*options->name || strlen(options->name) > PEAL_LIMIT_NODE_NAME_BYTES))
 		wrong = "name";
+	else if (options->member_timeout_ms < PEAL_LIMIT_MEMBER_TIMEOUT_MS ||
+		 options->member_timeout_ms > PEAL_LIMIT_MEMBER_SILENCE_MS)
+		wrong = "member_timeout_ms";
+	else if (!options->request_timeout_ms || options->request_timeout_ms > INT32_MAX)
+		wrong = "request_timeout_ms";
 	if (!wrong)
 		return 0;
 	peal_log(&node->log, PEAL_LOG_ERROR, "option out of range",
 		 PEAL_FIELD_TEXT("option", wrong));
 	return PEAL_NODE_E_OPTION;
+}
+
+/* Short enough to begin the id of every socket with, and never the "emitter" of the wire. */
+static void choose_uid(struct peal_node *node)
+{
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	peal_random_bytes(node->uid, PEAL_UID_LENGTH);
+	for (size_t i = 0; i < PEAL_UID_LENGTH; i++)
+		node->uid[i] = alphabet[node->uid[i] & 63];
+	node->uid[PEAL_UID_LENGTH] = '\0';
 }
 
 /* Find out how many clients the file limit carries. The library reads the limit and never changes
@@ -150,8 +169,10 @@ static int make(struct peal_node *node, const struct peal_node_options *options)
 		r = size_up(node, options->max_clients, &connections);
 	if (r == 0)
 		r = peal_loop_new(options->base, NULL, &node->stats, &node->log, &node->loop);
-	if (r == 0)
-		r = peal_posts_init(node);
+	if (r != 0)
+		return r;
+	peal_barrier_init(&node->barrier, node->loop, &node->stats);
+	r = peal_posts_init(node);
 	if (r != 0)
 		return r;
 	node->host = strdup(options->host);
@@ -163,10 +184,12 @@ static int make(struct peal_node *node, const struct peal_node_options *options)
 	node->engines_context.loop = node->loop;
 	node->engines_context.stats = &node->stats;
 	node->engines_context.log = &node->log;
+	node->engines_context.barrier = &node->barrier;
 	const struct peal_http_options http = {
 		.max_connections = connections,
 		.trusted_proxies = options->trusted_proxies,
 		.trusted_proxy_count = options->trusted_proxy_count,
+		.barrier = &node->barrier,
 	};
 	r = peal_http_server_new(node->loop, &http, &node->stats, &node->log, &node->http);
 	if (r == -EINVAL) {
@@ -187,6 +210,8 @@ static int make(struct peal_node *node, const struct peal_node_options *options)
 		.cleanup_empty_child_namespaces = options->cleanup_empty_child_namespaces,
 		.max_child_namespaces = options->max_child_namespaces,
 		.node_name = node->name,
+		.uid = node->uid,
+		.barrier = &node->barrier,
 	};
 	r = peal_server_new(node->loop, node, &node->decisions, &server, &node->stats, &node->log,
 			    &node->server);
@@ -209,6 +234,7 @@ int peal_node_new(const struct peal_node_options *options, struct peal_node **re
 	node->log = (struct peal_log){ options->log_level, options->log, options->log_userdata };
 	node->posts.wake_fd = -1;
 	node->decisions_task.fn = deliver_decisions;
+	choose_uid(node);
 	peal_list_init(&node->engines);
 	peal_list_init(&node->afters);
 	peal_list_init(&node->closers);
@@ -433,6 +459,7 @@ void peal_node_free(struct peal_node *node)
 		peal_loop_step(node->loop);
 		peal_loop_cancel(&node->decisions_task);
 		end_engines(node);
+		peal_barrier_deinit(&node->barrier);
 	}
 	peal_decisions_deinit(&node->decisions);
 	peal_loop_free(node->loop);

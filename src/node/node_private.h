@@ -2,12 +2,14 @@
 #ifndef PEAL_NODE_NODE_PRIVATE_H
 #define PEAL_NODE_NODE_PRIVATE_H
 
+#include <peal/adapter.h>
 #include <peal/node.h>
 #include <pthread.h>
 
 #include "base/decision.h"
 #include "engine/engine.h"
 #include "http/http.h"
+#include "loop/barrier.h"
 #include "loop/loop.h"
 #include "transport/front.h"
 #include "transport/websocket.h"
@@ -42,12 +44,14 @@ struct peal_node {
 	struct peal_list engines;
 	struct peal_decisions decisions;
 	struct peal_task decisions_task;
+	struct peal_barrier barrier;
 	struct peal_posts posts;
 	struct peal_list afters;
 	struct peal_stats stats;
 	struct peal_log log;
 	char *host;
 	uint16_t port;
+	char uid[PEAL_UID_LENGTH + 1]; /* in the cluster; random, of this start */
 	char name[PEAL_LIMIT_NODE_NAME_BYTES + 16];
 	bool named, listening, closing, cut, closed, freeing;
 	struct peal_timer close_timer;
