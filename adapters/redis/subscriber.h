@@ -60,5 +60,9 @@ uint64_t peal_subscriber_hear_answers(struct peal_subscriber *subscriber, const 
 				      unsigned ms);
 /* Requests to @ns reach this node now. */
 bool peal_subscriber_hears_requests(const struct peal_subscriber *subscriber, const char *ns);
+/* When that changed last, by peal_loop_real_ms(); 0: not since the namespace was opened. */
+uint64_t peal_subscriber_hears_changed_ms(const struct peal_subscriber *subscriber, const char *ns);
+/* When the last byte came, by peal_loop_real_ms(); 0: never. */
+uint64_t peal_subscriber_heard_ms(const struct peal_subscriber *subscriber);
 
 #endif
