@@ -172,7 +172,7 @@ int peal_namespace_usable(const struct peal_namespace *ns, bool no_parents)
 struct peal_namespace *peal_namespace_served(struct peal_namespace *ns)
 {
 	struct peal_namespace *served = NULL;
-	if (!ns->registered && !ns->is_parent)
+	if (ns->stand_in)
 		served = peal_namespace_find(ns->server, ns->name, ns->name_length);
 	return served ? served : ns;
 }

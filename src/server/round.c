@@ -248,6 +248,15 @@ static void end_asked(struct peal_round *round, bool all_answered)
 	asked->done(asked, all_answered);
 }
 
+/* From the loop only, where the application may be called. */
+static void end_now(struct peal_round *round, enum peal_ack_error error)
+{
+	end_later(round, error);
+	/* Unless it has to wait for a join. */
+	if (peal_task_queued(&round->result.task))
+		tell(round, NULL);
+}
+
 static void on_deadline(struct peal_timer *timer)
 {
 	struct peal_round *round = peal_container(timer, struct peal_round, timer);
@@ -446,7 +455,7 @@ static void answer_one(struct peal_round *round, uintptr_t *slot, const struct p
 	else if (waits_for_remote(round))
 		end_local(round);
 	else
-		end_later(round, error_of(round));
+		end_now(round, error_of(round));
 }
 
 static void answer_single(struct peal_round *round, const struct peal_args *args)

@@ -253,7 +253,7 @@ void peal_namespace_orphan(struct peal_namespace *ns);
 /* 0, or what a public function has to return: -ESHUTDOWN, PEAL_EMIT_E_INVALID for NULL. */
 int peal_namespace_check(const struct peal_namespace *ns);
 /* What to work on for @ns: the one that clients can join, when there is one by now beside a
- * stand-in or beside one that was cleaned up. */
+ * stand-in. */
 struct peal_namespace *peal_namespace_served(struct peal_namespace *ns);
 void peal_walk_namespace(struct peal_walk *walk, struct peal_namespace *ns,
 			 enum peal_namespace_handlers which);
