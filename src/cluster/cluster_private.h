@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/list.h"
 #include "cluster/cluster.h"
+#include "cluster/tally.h"
 #include "server/peer.h"
 
 /* announce.c: what others were told and are still to be told. */
@@ -36,6 +37,8 @@ struct peal_outage {
 	struct peal_stats before; /* at the beginning of the outage */
 };
 
+#define PEAL_CLUSTER_DEPARTED 32
+
 struct peal_cluster {
 	struct peal_cluster_options options;
 	struct peal_adapter *adapter; /* NULL: alone */
@@ -49,6 +52,9 @@ struct peal_cluster {
 	struct peal_hash spaces;  /* struct peal_space by name */
 	struct peal_hash members; /* struct peal_member by uid, without this node */
 	size_t member_count;
+	/* Who has said goodbye last: what they still send is of no stranger. */
+	char departed[PEAL_CLUSTER_DEPARTED][PEAL_UID_LENGTH + 1];
+	size_t departed_next;
 
 	/* of the members half */
 	struct peal_timer tick;		   /* a second: digest, interest, lingering namespaces */
@@ -87,8 +93,9 @@ struct peal_space {
 	struct peal_hash_entry entry;
 	struct peal_namespace *ns; /* NULL when this node does not serve it */
 	enum peal_interest mode;   /* what the adapter was told */
-	/* K: the most unnamed answers seen; and how many rounds in a row stayed below it. */
-	uint32_t unnamed, short_rounds;
+	/* K: the most unnamed answers seen; and what else is known of those who have no name. */
+	uint32_t unnamed; /* the same as tally.known */
+	struct peal_tally_others tally;
 	uint32_t requests;     /* under way */
 	struct peal_list wide; /* rooms joined remotely in the last two seconds */
 	/* of the members half */
@@ -163,6 +170,7 @@ void peal_member_serve_no_more(struct peal_member *member, const char *ns);
 void peal_member_serve_nothing(struct peal_member *member);
 /* It has announced something. @changed: it is new, or what it serves is. */
 void peal_member_seen(struct peal_cluster *cluster, struct peal_member *member, bool changed);
+bool peal_member_departed(const struct peal_cluster *cluster, const char *uid);
 /* @why is for the log. */
 void peal_member_remove(struct peal_cluster *cluster, struct peal_member *member, const char *why);
 /* How many members serve a namespace, and how many of those are silent. */

@@ -150,7 +150,8 @@ void peal_interest_heard(struct peal_cluster *cluster, const struct peal_message
 	/* Emitters tell no uid, or this one, and are no receivers. */
 	if (*message->uid ? !strcmp(message->uid, "emitter") : !is_answer(message->type))
 		return;
-	if (*message->uid && peal_member_find(cluster, message->uid))
+	if (*message->uid && (peal_member_find(cluster, message->uid) ||
+			      peal_member_departed(cluster, message->uid)))
 		return;
 	struct peal_space *space = peal_space_find(cluster, message->ns);
 	if (space && space->open)

@@ -131,9 +131,19 @@ void peal_member_remove(struct peal_cluster *cluster, struct peal_member *member
 		 PEAL_FIELD_TEXT("name", member->name), PEAL_FIELD_TEXT("uid", member->uid),
 		 PEAL_FIELD_TEXT("reason", why));
 	peal_hash_remove(&cluster->members, &member->entry);
+	memcpy(cluster->departed[cluster->departed_next++ % PEAL_CLUSTER_DEPARTED], member->uid,
+	       sizeof(member->uid));
 	peal_requests_member_changed(cluster, member, true);
 	member_free(cluster, member);
 	peal_outage_look(cluster);
+}
+
+bool peal_member_departed(const struct peal_cluster *cluster, const char *uid)
+{
+	for (size_t i = 0; i < PEAL_CLUSTER_DEPARTED; i++)
+		if (!strcmp(cluster->departed[i], uid))
+			return true;
+	return false;
 }
 
 /* Two nodes of one name work, but nobody can tell them apart in a result or a log. */

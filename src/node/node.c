@@ -60,7 +60,7 @@ static int check_options(struct peal_node *node, const struct peal_node_options 
 		 (!*options->name || strlen(options->name) > PEAL_LIMIT_NODE_NAME_BYTES))
 		wrong = "name";
 	else if (options->member_timeout_ms < PEAL_LIMIT_MEMBER_TIMEOUT_MS ||
-		 options->member_timeout_ms > PEAL_LIMIT_MEMBER_SILENCE_MS)
+		 options->member_timeout_ms > INT32_MAX)
 		wrong = "member_timeout_ms";
 	else if (!options->request_timeout_ms || options->request_timeout_ms > INT32_MAX)
 		wrong = "request_timeout_ms";
