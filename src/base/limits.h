@@ -56,6 +56,8 @@
 #define PEAL_LIMIT_HTTP_ACCEPT_RETRY_MS 100
 /* Chunk extensions and trailers of one body; both are thrown away. */
 #define PEAL_LIMIT_HTTP_CHUNK_OVERHEAD_BYTES 16384
+/* Answers that wait behind the barrier, together; what comes beyond does not wait. */
+#define PEAL_LIMIT_HTTP_WAITING_BYTES (64u << 20)
 /* The header lines of one response. */
 #define PEAL_LIMIT_HTTP_RESPONSE_HEAD_BYTES 65536
 

@@ -81,7 +81,10 @@ struct peal_http_server {
 
 	struct peal_list mounts;
 	struct peal_hash routes;
-	struct peal_list orphans; /* route requests that outlived their connection */
+	struct peal_list orphans;     /* route requests that outlived their connection */
+	struct peal_barrier *barrier; /* NULL: no answer waits */
+	struct peal_list waiting;     /* answers behind the barrier */
+	size_t waiting_bytes;	      /* of them */
 
 	struct peal_buffer head; /* of the response at hand */
 	char date[32];
@@ -238,6 +241,11 @@ void peal_http_request_free(struct peal_http_request *request);
 /* Answer what did not become a request, and close. */
 void peal_http_refuse(struct peal_http_connection *connection, unsigned status);
 void peal_http_headers_append(struct peal_buffer *lines, const char *name, const char *value);
+
+/* --- reply.c -------------------------------------------------------------------------------- */
+
+/* Answers that wait are sent, into the void where the connection is gone. */
+void peal_http_replies_end(struct peal_http_server *server);
 
 /* --- route.c -------------------------------------------------------------------------------- */
 

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "http/private.h"
 
@@ -208,39 +207,4 @@ const void *peal_http_request_body(const struct peal_http_request *request, size
 {
 	*ret_length = request->body.length;
 	return request->body.bytes ? request->body.bytes : "";
-}
-
-/* Those that are ours to write. */
-static bool is_reserved(const char *name)
-{
-	static const char *const names[] = { "connection", "content-length",	"date",
-					     "keep-alive", "transfer-encoding", NULL };
-	for (size_t i = 0; names[i]; i++) {
-		if (strcasecmp(name, names[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-void peal_http_reply(struct peal_http_request *request, unsigned status,
-		     const struct peal_header *headers, size_t header_count, const void *body,
-		     size_t length)
-{
-	if (!request->connection) {
-		peal_list_unlink(&request->orphan);
-		peal_http_request_free(request);
-		return;
-	}
-	bool valid = status >= 200 && status <= 599;
-	for (size_t i = 0; valid && i < header_count; i++) {
-		if (is_reserved(headers[i].name))
-			continue;
-		valid = peal_http_request_add_header(request, headers[i].name, headers[i].value) ==
-			0;
-	}
-	/* An answer without one of its headers is not the answer that was meant. */
-	if (valid)
-		peal_http_request_respond(request, status, NULL, body, length, false);
-	else
-		peal_http_request_respond(request, 500, NULL, NULL, 0, false);
 }

@@ -287,6 +287,8 @@ int peal_http_server_new(struct peal_loop *loop, const struct peal_http_options 
 	peal_list_init(&server->ready);
 	peal_list_init(&server->mounts);
 	peal_list_init(&server->orphans);
+	peal_list_init(&server->waiting);
+	server->barrier = options->barrier;
 	peal_hash_init(&server->routes);
 	init_deadlines(server);
 	server->ready_event = event_new(peal_loop_base(loop), -1, 0, on_ready, server);
@@ -322,6 +324,7 @@ void peal_http_server_free(struct peal_http_server *server)
 	while ((link = peal_list_first(&server->connections)))
 		peal_http_connection_abort(peal_container(link, struct peal_http_connection, link),
 					   PEAL_HTTP_ABORT_SERVER);
+	peal_http_replies_end(server);
 	while ((link = peal_list_take(&server->orphans)))
 		peal_container(link, struct peal_http_request, orphan)->server = NULL;
 	if (server->ready_event)
