@@ -92,6 +92,7 @@ static void set_engine(struct peal_engine_options *engine, const struct peal_set
 	engine->http_compression = s->http_compression;
 	engine->http_compression_threshold = (size_t)s->http_compression_threshold;
 	engine->initial_packet = s->initial_packet;
+	engine->sid_prefix = s->sid_prefix && *s->sid_prefix ? s->sid_prefix : NULL;
 	engine->outbox_limit = s->outbox_limit < 0 ? 0 : (size_t)s->outbox_limit;
 }
 
@@ -109,6 +110,10 @@ int peal_node_settings_init(struct peal_node_settings *node, const struct peal_s
 	node->options.websocket_read_bytes = (size_t)s->websocket_read_bytes;
 	node->options.trusted_proxies = (const char *const *)s->trusted_proxy.items;
 	node->options.trusted_proxy_count = s->trusted_proxy.count;
+	node->options.member_timeout_ms = (unsigned)s->member_timeout;
+	node->options.request_timeout_ms = (unsigned)s->request_timeout;
+	/* The program has no handlers for events of servers; those who ask need not wait for it. */
+	node->options.answer_server_events = true;
 	node->options.log_level = (enum peal_log_level)s->log_level;
 	set_engine(&node->options.engine, s);
 	set_cookie(&node->options.engine.cookie, s);

@@ -30,6 +30,19 @@ static size_t sequence_length(const unsigned char *c)
 	return length;
 }
 
+bool peal_option_utf8_valid(const char *text)
+{
+	const unsigned char *c = (const unsigned char *)text;
+	size_t length;
+
+	for (; *c; c += length) {
+		length = sequence_length(c);
+		if (!length)
+			return false;
+	}
+	return true;
+}
+
 bool peal_option_text_valid(const char *text)
 {
 	const unsigned char *c = (const unsigned char *)text;
@@ -114,6 +127,106 @@ static int refuse_needless(const struct needless *needless, size_t count, const 
 	return 0;
 }
 
+static int check_redis(const struct peal_settings *s, struct peal_usage *usage)
+{
+	const struct needless needless[] = {
+		{ PEAL_GIVEN(s, redis_prefix), "--redis-prefix" },
+		{ PEAL_GIVEN(s, redis_interest), "--redis-interest" },
+		{ PEAL_GIVEN(s, redis_user), "--redis-user" },
+		{ PEAL_GIVEN(s, redis_password), "--redis-password" },
+		{ PEAL_GIVEN(s, redis_password_file), "--redis-password-file" },
+		{ PEAL_GIVEN(s, redis_ca), "--redis-ca" },
+		{ PEAL_GIVEN(s, redis_cert), "--redis-cert" },
+		{ PEAL_GIVEN(s, redis_key), "--redis-key" },
+		{ PEAL_GIVEN(s, member_timeout), "--member-timeout" },
+		{ PEAL_GIVEN(s, request_timeout), "--request-timeout" },
+	};
+
+	if (!s->redis)
+		return refuse_needless(needless, sizeof(needless) / sizeof(*needless), "--redis",
+				       usage);
+	if (s->redis_password && s->redis_password_file)
+		return peal_usage_set(usage, "--redis-password-file: --redis-password is given "
+					     "too; one of them is enough");
+	return 0;
+}
+
+/* "HOST:PORT", an IPv6 address in brackets. */
+bool peal_option_split_address(const char *text, char *host, size_t size, uint16_t *ret_port)
+{
+	const char *colon = strrchr(text, ':'), *end = colon;
+	unsigned long port;
+	char *rest;
+
+	if (!colon || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
+	    strlen(colon + 1) > 5)
+		return false;
+	if (*text == '[') {
+		if (end == text || end[-1] != ']')
+			return false;
+		text++, end--;
+	} else if (memchr(text, ':', (size_t)(colon - text))) {
+		return false;
+	}
+	port = strtoul(colon + 1, &rest, 10);
+	if (end <= text || (size_t)(end - text) >= size || port > 65535)
+		return false;
+	memcpy(host, text, (size_t)(end - text));
+	host[end - text] = '\0';
+	*ret_port = (uint16_t)port;
+	return true;
+}
+
+static int check_api(const struct peal_settings *s, struct peal_usage *usage)
+{
+	char host[256];
+	uint16_t port;
+
+	if (s->api_key && s->api_key_file)
+		return peal_usage_set(usage, "--api-key-file: --api-key is given too; one of them "
+					     "is enough");
+	if (s->api_key && !peal_option_is_key(s->api_key))
+		return peal_usage_set(usage, "--api-key: must be 1 to 1000 characters of ASCII, "
+					     "without blanks");
+	if (s->internal_listen &&
+	    !peal_option_split_address(s->internal_listen, host, sizeof(host), &port))
+		return peal_usage_set(usage,
+				      "--internal-listen: \"%s\" is not HOST:PORT; an IPv6 "
+				      "address stands in brackets",
+				      s->internal_listen);
+	/* What lies under the path of Socket.IO gets its CORS headers, and /api must have none. */
+	if ((s->api_key || s->api_key_file) && !s->internal_listen &&
+	    (!strcmp(s->path, "/") || !strncmp(s->path, "/api/", 5) || !strcmp(s->path, "/api")))
+		return peal_usage_set(usage,
+				      "--path: \"%s\" is where /api is; give /api an address of "
+				      "its own with --internal-listen",
+				      s->path);
+	return 0;
+}
+
+bool peal_option_is_key(const char *text)
+{
+	size_t length = strlen(text);
+
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+		if (*c <= 0x20 || *c >= 0x7f)
+			return false;
+	return length >= 1 && length <= 1000;
+}
+
+static int check_engine(const struct peal_settings *s, struct peal_usage *usage)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789_-";
+	size_t length = s->sid_prefix ? strlen(s->sid_prefix) : 0;
+
+	if (!length ||
+	    (length <= PEAL_OPTION_SID_PREFIX_BYTES && strspn(s->sid_prefix, allowed) == length))
+		return 0;
+	return peal_usage_set(usage, "--sid-prefix: \"%s\" is not 1 to %d of A-Z a-z 0-9 _ -",
+			      s->sid_prefix, PEAL_OPTION_SID_PREFIX_BYTES);
+}
+
 static int check_cors(const struct peal_settings *s, struct peal_usage *usage)
 {
 	const struct needless needless[] = {
@@ -170,6 +283,12 @@ int peal_settings_check(const struct peal_settings *settings, struct peal_usage 
 {
 	int r = check_server(settings, usage);
 
+	if (r == 0)
+		r = check_redis(settings, usage);
+	if (r == 0)
+		r = check_api(settings, usage);
+	if (r == 0)
+		r = check_engine(settings, usage);
 	if (r == 0)
 		r = check_cors(settings, usage);
 	if (r == 0)

@@ -18,6 +18,36 @@ static const struct {
 #undef NOT_BUILT
 };
 
+static const struct {
+	const char *variable, *name;
+} variables[] = {
+#define VARIABLE(variable, name) { variable, name },
+	PEAL_OPTIONS_VARIABLES(VARIABLE)
+#undef VARIABLE
+};
+
+static const char *const secrets[] = {
+#define SECRET(name) name,
+	PEAL_OPTIONS_SECRET(SECRET)
+#undef SECRET
+};
+
+bool peal_option_secret(const struct peal_option *option)
+{
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(*secrets); i++)
+		if (!strcmp(secrets[i], option->name))
+			return true;
+	return false;
+}
+
+static const struct peal_option *find_by_name(const char *name)
+{
+	for (const struct peal_option *option = peal_options; option->name; option++)
+		if (option->kind != PEAL_OPTION_SECTION && !strcmp(option->name, name))
+			return option;
+	return NULL;
+}
+
 void peal_option_spell(enum peal_spelling spelling, const char *name, char *buffer, size_t size)
 {
 	static const char *const prefixes[] = { "--", "PEAL_", "" };
@@ -43,6 +73,10 @@ const struct peal_option *peal_option_find(enum peal_spelling spelling, const ch
 {
 	char spelled[NAME_SIZE];
 
+	for (size_t i = 0;
+	     spelling == PEAL_SPELLING_VARIABLE && i < sizeof(variables) / sizeof(*variables); i++)
+		if (!strcmp(variables[i].variable, text))
+			return find_by_name(variables[i].name);
 	for (const struct peal_option *option = peal_options; option->name; option++) {
 		if (option->kind == PEAL_OPTION_SECTION)
 			continue;

@@ -15,8 +15,13 @@ void peal_option_spell(enum peal_spelling spelling, const char *name, char *buff
 /* Is it so near to a setting, or to one that is not built, that it must be a mistake? */
 bool peal_option_resembles(enum peal_spelling spelling, const char *text);
 
+/* Is its value nobody else's business? */
+bool peal_option_secret(const struct peal_option *option);
+
 /* Is it text that can stand in a header, a name or a log: UTF-8 without control characters? */
 bool peal_option_text_valid(const char *text);
+
+bool peal_option_utf8_valid(const char *text);
 
 /* Checks what values must be beyond their kind, and what they must be together. Return: 0;
  * PEAL_USAGE_WRONG. */

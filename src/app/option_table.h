@@ -23,6 +23,7 @@
 /* Ceilings of the library. */
 #define PEAL_OPTION_NAME_BYTES 255
 #define PEAL_OPTION_PATH_BYTES 1000
+#define PEAL_OPTION_SID_PREFIX_BYTES 16
 /* The soft limit of open files must stay at or below 10 000 000 and is 2 × clients + 128. */
 #define PEAL_OPTION_MAX_CLIENTS 4999936
 
@@ -43,6 +44,36 @@
 	       "this time, so that a balancer notices, and leave the clients alone")               \
 	number(shutdown_seconds, "SECONDS", "s", 5, 0, 3600,                                       \
 	       "then close orderly; what is still open after this time is cut")                    \
+	section("Cluster")                                                                         \
+	text(redis, "URL", NULL,                                                                   \
+	     "be one of several nodes, through this Redis: redis://[user:password@]host[:port], "  \
+	     "rediss://… for TLS, or unix:///path. The variable is PEAL_REDIS_URL")                \
+	text(redis_prefix, "TEXT", "socket.io",                                                    \
+	     "beginning of the channels; the key option of the official adapter")                  \
+	choice(redis_interest, "auto,rooms,pattern", "auto",                                       \
+	       "which broadcasts Redis sends here: those to rooms of this node, all that match "   \
+	       "the namespace, or whichever of both the other servers allow")                      \
+	text(redis_user, "NAME", NULL, "user, instead of the one in the URL")                      \
+	text(redis_password, "TEXT", NULL,                                                         \
+	     "password, instead of the one in the URL; others can see flags, so better a variable " \
+	     "or a file")                                                                          \
+	text(redis_password_file, "FILE", NULL, "read the password from the first line of a file") \
+	text(redis_ca, "FILE", NULL,                                                               \
+	     "certificates that Redis' one must come from; without it, those of the system")       \
+	text(redis_cert, "FILE", NULL, "certificate of this client, with --redis-key")             \
+	text(redis_key, "FILE", NULL, "its key")                                                   \
+	number(member_timeout, "MS", "ms", 3000, 1500, 3600000,                                    \
+	       "after this silence another peal node is reported, or given up")                    \
+	number(request_timeout, "MS", "ms", 5000, 1, PEAL_OPTION_DAY_MS,                           \
+	       "how long other nodes may take for what has no timeout of its own")                 \
+	section("HTTP API")                                                                        \
+	text(api_key, "KEY", NULL,                                                                 \
+	     "serve /api to those who have this key; without one there is no /api. Others can see "  \
+	     "flags, so better a variable or a file")                                              \
+	text(api_key_file, "FILE", NULL, "read the key from the first line of a file")             \
+	text(internal_listen, "HOST:PORT", NULL,                                                   \
+	     "serve /api, /metrics, /healthz, /readyz and the console here, and no longer where "  \
+	     "clients connect")                                                                    \
 	section("Logging")                                                                         \
 	choice(log_format, "text,json", "text", "form of the lines on standard error")             \
 	choice(log_level, "error,warning,info,debug", "info", "least level that is logged")        \
@@ -84,6 +115,9 @@
 	boolean(http_compression, true, "compress poll responses for clients that accept it")      \
 	number(http_compression_threshold, "BYTES", "bytes", 1024, 0, 134217728,                   \
 	       "least size of a poll response that is compressed")                                 \
+	text(sid_prefix, "TEXT", NULL,                                                             \
+	     "begin session ids with this and a dot, so that a balancer can route by it: 1 to 16 " \
+	     "of A-Z a-z 0-9 _ -")                                                                 \
 	section("CORS")                                                                            \
 	list(cors_origin, "ORIGIN", NULL, "off",                                                   \
 	     "off, * for any, reflect for the one that asks, or origins such as "                  \
@@ -112,6 +146,24 @@
 /* clang-format on */
 
 /*
+ * Variables that have another name than the setting.
+ *
+ *   X(variable, name of the setting)
+ */
+#define PEAL_OPTIONS_VARIABLES(X)    \
+	X("PEAL_REDIS_URL", "redis") \
+	X("PEAL_NODE_NAME", "name")
+
+/* Settings that nobody may read in the list of processes: their flags are overwritten. */
+#define PEAL_OPTIONS_SECRET(X) \
+	X("redis")             \
+	X("redis_password")    \
+	X("api_key")
+
+/* Variables of the other commands, which `peal serve` leaves alone. */
+#define PEAL_OPTION_URL_VARIABLE "PEAL_URL"
+
+/*
  * Settings of Socket.IO servers that are not built. They are refused by name, so that nobody
  * believes in one that does nothing.
  *
@@ -124,8 +176,7 @@
 	X("webtransport", "WebTransport is not built")                                       \
 	X("parser", "only the default parser is built")                                      \
 	X("connection-state-recovery", "connection state recovery is not built")             \
-	X("adapter", "only the in-memory adapter is built")                                  \
-	X("redis", "only the in-memory adapter is built")                                    \
+	X("adapter", "there is one adapter beside the in-memory one: use --redis")           \
 	X("ws-engine", "there is one WebSocket engine")                                      \
 	X("add-trailing-slash", "the path always ends with a slash")                         \
 	X("serve-client", "the client is served when --client-dir or setup's folder has it") \

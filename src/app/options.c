@@ -156,9 +156,13 @@ static int set_from_environment(struct peal_settings *settings, char **environme
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)length, *environment);
 		option = peal_option_find(PEAL_SPELLING_VARIABLE, name);
-		if (option)
+		if (option && settings->sources[peal_option_id(option)] == PEAL_SOURCE_ENVIRONMENT)
+			r = peal_usage_set(usage, "%s: another variable sets the same", name);
+		else if (option)
 			r = peal_option_set(settings, option, PEAL_SOURCE_ENVIRONMENT, name,
 					    *environment + length + 1, usage);
+		else if (!strcmp(name, PEAL_OPTION_URL_VARIABLE))
+			r = 0;
 		else if (peal_option_resembles(PEAL_SPELLING_VARIABLE, name))
 			r = peal_option_unknown(PEAL_SPELLING_VARIABLE, name, name, usage);
 		else
@@ -167,6 +171,14 @@ static int set_from_environment(struct peal_settings *settings, char **environme
 			return r;
 	}
 	return 0;
+}
+
+/* What the list of processes shows is the memory of the arguments itself. */
+static void hide_secrets(const struct flag *flags, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (peal_option_secret(flags[i].option))
+			memset((char *)flags[i].value, '*', strlen(flags[i].value));
 }
 
 /* The config file that flags or, without one there, the environment name. */
@@ -221,6 +233,7 @@ int peal_settings_load(char **arguments, char **environment, struct peal_setting
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = peal_option_set(settings, flags[i].option, PEAL_SOURCE_FLAG, flags[i].spelled,
 				    flags[i].value, usage);
+	hide_secrets(flags, count);
 	flags_free(flags, count);
 	if (r == 0)
 		r = peal_settings_check(settings, usage);

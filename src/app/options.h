@@ -108,6 +108,12 @@ void peal_settings_deinit(struct peal_settings *settings);
 /* Prints the list of settings with units and defaults. */
 void peal_settings_help(FILE *stream);
 
+/* Can it be an API key: what a header can carry, without blanks? */
+bool peal_option_is_key(const char *text);
+
+/* Splits "HOST:PORT", with an IPv6 address in brackets. Return: false when it is none. */
+bool peal_option_split_address(const char *text, char *host, size_t size, uint16_t *ret_port);
+
 /* Formats the message. Return: PEAL_USAGE_WRONG. */
 int peal_usage_set(struct peal_usage *usage, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -1,0 +1,25 @@
+/*
+ * The HTTP API: broadcasts and what else one node can ask of its cluster, for those who have the
+ * key. docs/http-api.md describes it.
+ */
+#ifndef PEAL_APP_API_H
+#define PEAL_APP_API_H
+
+#include <peal/node.h>
+
+#include "place.h"
+
+struct peal_api;
+
+/**
+ * peal_api_attach() - serve /api
+ * @key:     what callers must show; copied as a hash only
+ * @ret_api: receives what the routes need, also on failure; free it after the node
+ *
+ * Return: 0; -errno.
+ */
+int peal_api_attach(const struct peal_place *place, const char *key, struct peal_api **ret_api)
+	__attribute__((warn_unused_result));
+void peal_api_free(struct peal_api *api);
+
+#endif

@@ -1,0 +1,16 @@
+/*
+ * From the program's settings to an adapter.
+ */
+#ifndef PEAL_APP_REDIS_OPTIONS_H
+#define PEAL_APP_REDIS_OPTIONS_H
+
+#include <peal/redis.h>
+
+#include "options.h"
+
+/* Return: 0; -ENOMEM; PEAL_USAGE_WRONG. The settings name a Redis. */
+int peal_redis_settings_adapter(const struct peal_settings *settings,
+				struct peal_adapter **ret_adapter, struct peal_usage *usage)
+	__attribute__((warn_unused_result));
+
+#endif
