@@ -1,0 +1,563 @@
+/*
+ * The queue of publishes and what became of them.
+ *
+ * A publish is in one of three lists: urgent or waiting, in order, with its bytes; or unanswered,
+ * in the order in which it was written, without them. Redis answers in that order, so each reply
+ * belongs to the first. Ends are told from a task, in the order in which they came about: nobody is
+ * called from inside peal_publisher_send().
+ *
+ * A full queue refuses what comes new, after volatile messages that wait in it were dropped: what
+ * was accepted stays in order and without holes of our own making, and the caller learns at once
+ * what was not.
+ */
+#include "adapters/redis/publisher.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/list.h"
+
+/* What the connection may hold before more is written; the rest waits here, where it can expire. */
+#define WINDOW_BYTES (1u << 20)
+/* Expired requests are looked for at most so often. */
+#define EXPIRY_MS 20
+/* The same complaint is logged again after this. */
+#define COMPLAINT_MS 10000
+
+enum kind { PUBLISH, COUNT };
+
+struct item {
+	struct peal_list link;
+	enum kind kind;
+	unsigned flags;
+	uint64_t ticket;
+	uint64_t number;	       /* of the barrier, that has to be reached before */
+	uint64_t due_ms;	       /* drop it then; 0: never */
+	bool late;		       /* it had to wait for a connection or the hold */
+	size_t channel_length, length; /* length: of both */
+	char *bytes;		       /* channel and payload; NULL once written */
+	/* once it has ended */
+	enum peal_sent how;
+	uint32_t receivers;
+};
+
+struct peal_publisher {
+	struct peal_publisher_options options;
+	struct peal_publisher_handlers handlers;
+	void *userdata;
+	char *prefix;
+	struct peal_redis_connection *connection;
+	bool held, connected, dead;
+
+	struct peal_list urgent, waiting, unanswered, ended;
+	size_t waiting_bytes, volatile_bytes; /* of both lists that wait */
+	size_t waiting_count, unanswered_count;
+	struct peal_task news, death;
+	struct peal_timer expiry;
+	uint64_t complained_ms[2]; /* when; by enum complaint */
+};
+
+enum complaint { COMPLAINT_REFUSED, COMPLAINT_FULL };
+
+static uint64_t now_ms(struct peal_publisher *publisher)
+{
+	peal_loop_enter(publisher->options.loop);
+	return peal_loop_now_ms(publisher->options.loop);
+}
+
+static bool may_complain(struct peal_publisher *publisher, enum complaint complaint)
+{
+	uint64_t now = now_ms(publisher), *last = &publisher->complained_ms[complaint];
+	if (*last && now - *last < COMPLAINT_MS)
+		return false;
+	*last = now ? now : 1;
+	return true;
+}
+
+/* --- ends --------------------------------------------------------------------------------------
+ */
+
+static void count_end(struct peal_publisher *publisher, const struct item *item, enum peal_sent how)
+{
+	struct peal_stats *stats = publisher->options.stats;
+	if (!(item->flags & PEAL_PUBLISH_BROADCAST))
+		return;
+	switch (how) {
+	case PEAL_SENT_DELIVERED:
+		stats->cluster_published++;
+		stats->cluster_published_late += item->late;
+		break;
+	case PEAL_SENT_DROPPED:
+		stats->cluster_dropped++;
+		break;
+	case PEAL_SENT_IN_DOUBT:
+		stats->cluster_in_doubt++;
+		break;
+	}
+}
+
+static void free_item(struct item *item)
+{
+	free(item->bytes);
+	free(item);
+}
+
+/* @item is in no list any more. */
+static void end(struct peal_publisher *publisher, struct item *item, enum peal_sent how,
+		uint32_t receivers)
+{
+	if (item->kind == PUBLISH)
+		count_end(publisher, item, how);
+	if (!item->ticket || publisher->dead) {
+		free_item(item);
+		return;
+	}
+	free(item->bytes);
+	item->bytes = NULL;
+	item->how = how;
+	item->receivers = receivers;
+	peal_list_append(&publisher->ended, &item->link);
+	if (!peal_task_queued(&publisher->news))
+		peal_loop_defer(publisher->options.loop, &publisher->news);
+}
+
+static void on_news(struct peal_task *task)
+{
+	struct peal_publisher *publisher = peal_container(task, struct peal_publisher, news);
+	struct peal_list *link;
+	/* The handler may free the publisher, which empties the list. */
+	while ((link = peal_list_take(&publisher->ended))) {
+		struct item *item = peal_container(link, struct item, link);
+		if (publisher->handlers.sent)
+			publisher->handlers.sent(item->ticket, item->how, item->receivers,
+						 publisher->userdata);
+		free_item(item);
+	}
+}
+
+/* --- what waits --------------------------------------------------------------------------------
+ */
+
+static void enqueue(struct peal_publisher *publisher, struct item *item)
+{
+	peal_list_append(item->flags & PEAL_PUBLISH_URGENT ? &publisher->urgent
+							   : &publisher->waiting,
+			 &item->link);
+	publisher->waiting_count++;
+	publisher->waiting_bytes += item->length;
+	if (item->flags & PEAL_PUBLISH_VOLATILE)
+		publisher->volatile_bytes += item->length;
+}
+
+static void dequeue(struct peal_publisher *publisher, struct item *item)
+{
+	peal_list_unlink(&item->link);
+	publisher->waiting_count--;
+	publisher->waiting_bytes -= item->length;
+	if (item->flags & PEAL_PUBLISH_VOLATILE)
+		publisher->volatile_bytes -= item->length;
+}
+
+static bool can_write(struct peal_publisher *publisher)
+{
+	return publisher->connected && publisher->unanswered_count < PEAL_LIMIT_REDIS_UNANSWERED &&
+	       peal_redis_connection_unwritten(publisher->connection) < WINDOW_BYTES;
+}
+
+/* Whether nothing but room in the connection keeps it from being written. */
+static bool is_released(struct peal_publisher *publisher, const struct item *item)
+{
+	if (item->flags & PEAL_PUBLISH_URGENT)
+		return true;
+	return !publisher->held && (!publisher->options.reached ||
+				    publisher->options.reached(item->number, publisher->userdata));
+}
+
+/* Return: false when the connection did not take it; it then still waits. */
+static bool write_item(struct peal_publisher *publisher, struct item *item)
+{
+	const char *words[] = { "PUBLISH", item->bytes, item->bytes + item->channel_length };
+	const size_t lengths[] = { 7, item->channel_length, item->length - item->channel_length };
+	int r = peal_redis_command(publisher->connection, 3, words, lengths);
+	if (r == -ENOTCONN)
+		return false;
+	dequeue(publisher, item);
+	if (r) {
+		end(publisher, item, PEAL_SENT_DROPPED, UINT32_MAX);
+		return true;
+	}
+	free(item->bytes);
+	item->bytes = NULL;
+	peal_list_append(&publisher->unanswered, &item->link);
+	publisher->unanswered_count++;
+	return true;
+}
+
+/* Write of one list what may be written. Return: whether nothing is left in it. */
+static bool write_list(struct peal_publisher *publisher, struct peal_list *list)
+{
+	struct peal_list *link;
+	while ((link = peal_list_first(list))) {
+		struct item *item = peal_container(link, struct item, link);
+		if (!can_write(publisher) || !is_released(publisher, item) ||
+		    !write_item(publisher, item))
+			return false;
+	}
+	return true;
+}
+
+void peal_publisher_look(struct peal_publisher *publisher)
+{
+	if (write_list(publisher, &publisher->urgent))
+		write_list(publisher, &publisher->waiting);
+}
+
+/* --- expiry ------------------------------------------------------------------------------------
+ */
+
+/* Drop of one list what has expired. Return: when the next one does; 0: none will. */
+static uint64_t drop_expired(struct peal_publisher *publisher, struct peal_list *list, uint64_t now)
+{
+	uint64_t next = 0;
+	peal_list_each (link, list) {
+		struct item *item = peal_container(link, struct item, link);
+		if (!item->due_ms)
+			continue;
+		if (item->due_ms <= now) {
+			dequeue(publisher, item);
+			end(publisher, item, PEAL_SENT_DROPPED, UINT32_MAX);
+		} else if (!next || item->due_ms < next) {
+			next = item->due_ms;
+		}
+	}
+	return next;
+}
+
+static void arm_expiry(struct peal_publisher *publisher, uint64_t due_ms)
+{
+	uint64_t now = now_ms(publisher);
+	unsigned wait_ms = due_ms > now + EXPIRY_MS ? (unsigned)(due_ms - now) : EXPIRY_MS;
+	/* Without memory for a timer expired ones go when the next one is sent. */
+	(void)!peal_timer_arm(publisher->options.loop, &publisher->expiry, wait_ms);
+}
+
+static void look_for_expired(struct peal_publisher *publisher)
+{
+	uint64_t now = now_ms(publisher);
+	uint64_t urgent = drop_expired(publisher, &publisher->urgent, now);
+	uint64_t next = drop_expired(publisher, &publisher->waiting, now);
+	if (urgent && (!next || urgent < next))
+		next = urgent;
+	if (next)
+		arm_expiry(publisher, next);
+}
+
+static void on_expiry(struct peal_timer *timer)
+{
+	look_for_expired(peal_container(timer, struct peal_publisher, expiry));
+}
+
+/* --- sending -----------------------------------------------------------------------------------
+ */
+
+static void drop_volatile(struct peal_publisher *publisher, size_t wanted)
+{
+	peal_list_each (link, &publisher->waiting) {
+		struct item *item = peal_container(link, struct item, link);
+		if (publisher->waiting_bytes + wanted <= publisher->options.queue_limit)
+			return;
+		if (!(item->flags & PEAL_PUBLISH_VOLATILE))
+			continue;
+		dequeue(publisher, item);
+		end(publisher, item, PEAL_SENT_DROPPED, UINT32_MAX);
+	}
+}
+
+/* Whether it may wait, behind what waits already. */
+static bool make_room(struct peal_publisher *publisher, const struct item *item)
+{
+	size_t limit = publisher->options.queue_limit;
+	if (item->length > limit)
+		return false;
+	if (publisher->waiting_bytes + item->length > limit && publisher->volatile_bytes)
+		drop_volatile(publisher, item->length);
+	return publisher->waiting_bytes + item->length <= limit;
+}
+
+static struct item *new_item(const struct peal_buffer *channel, const struct peal_buffer *payload)
+{
+	struct item *item = calloc(1, sizeof(*item));
+	size_t length = channel->length + payload->length;
+	if (item)
+		item->bytes = malloc(length ? length : 1);
+	if (!item || !item->bytes) {
+		free(item);
+		return NULL;
+	}
+	item->channel_length = channel->length;
+	item->length = length;
+	if (channel->length)
+		memcpy(item->bytes, channel->bytes, channel->length);
+	if (payload->length)
+		memcpy(item->bytes + channel->length, payload->bytes, payload->length);
+	return item;
+}
+
+/* Whether it would be written at once. */
+static bool way_is_free(struct peal_publisher *publisher, const struct item *item)
+{
+	bool first = peal_list_empty(&publisher->urgent) &&
+		     (item->flags & PEAL_PUBLISH_URGENT || peal_list_empty(&publisher->waiting));
+	return first && can_write(publisher) && is_released(publisher, item);
+}
+
+int peal_publisher_send(struct peal_publisher *publisher, const struct peal_buffer *channel,
+			const struct peal_buffer *payload, unsigned flags, uint64_t ticket,
+			unsigned expires_ms)
+{
+	struct item *item = new_item(channel, payload);
+	if (!item) {
+		count_end(publisher, &(struct item){ .flags = flags }, PEAL_SENT_DROPPED);
+		return -ENOMEM;
+	}
+	item->flags = flags;
+	item->ticket = ticket;
+	item->number = publisher->options.number && !(flags & PEAL_PUBLISH_URGENT)
+			       ? publisher->options.number(publisher->userdata)
+			       : 0;
+	item->late = !publisher->connected || (publisher->held && !(flags & PEAL_PUBLISH_URGENT));
+	if (expires_ms)
+		item->due_ms = now_ms(publisher) + expires_ms;
+	if (!way_is_free(publisher, item) && !make_room(publisher, item)) {
+		if (may_complain(publisher, COMPLAINT_FULL))
+			peal_log(publisher->options.log, PEAL_LOG_WARNING,
+				 "the queue for Redis is full, messages are dropped",
+				 PEAL_FIELD_TEXT("redis", publisher->options.address->shown),
+				 PEAL_FIELD_INT("waiting_bytes", publisher->waiting_bytes));
+		item->ticket = 0;
+		end(publisher, item, PEAL_SENT_DROPPED, UINT32_MAX);
+		return -ENOBUFS;
+	}
+	enqueue(publisher, item);
+	peal_publisher_look(publisher);
+	/* A timer that is armed looks at all of them and arms itself again for the next. */
+	if (expires_ms && publisher->waiting_count &&
+	    (!publisher->expiry.heap_index ||
+	     publisher->expiry.due_ms > now_ms(publisher) + expires_ms))
+		arm_expiry(publisher, now_ms(publisher) + expires_ms);
+	return 0;
+}
+
+void peal_publisher_count(struct peal_publisher *publisher, const char *const *channels,
+			  const size_t *lengths, size_t count)
+{
+	if (!publisher->connected || !count || count > PEAL_LIMIT_REDIS_ELEMENTS / 2)
+		return;
+	struct item *item = calloc(1, sizeof(*item));
+	const char **words = calloc(count + 2, sizeof(*words));
+	size_t *word_lengths = calloc(count + 2, sizeof(*word_lengths));
+	if (item && words && word_lengths) {
+		words[0] = "PUBSUB";
+		words[1] = "NUMSUB";
+		word_lengths[0] = word_lengths[1] = 6;
+		memcpy(words + 2, channels, count * sizeof(*words));
+		memcpy(word_lengths + 2, lengths, count * sizeof(*word_lengths));
+		if (peal_redis_command(publisher->connection, count + 2, words, word_lengths) ==
+		    0) {
+			item->kind = COUNT;
+			peal_list_append(&publisher->unanswered, &item->link);
+			publisher->unanswered_count++;
+			item = NULL;
+		}
+	}
+	free(item);
+	free(words);
+	free(word_lengths);
+}
+
+/* --- replies -----------------------------------------------------------------------------------
+ */
+
+static void complain(struct peal_publisher *publisher, const char *error)
+{
+	char text[640];
+	if (!may_complain(publisher, COMPLAINT_REFUSED))
+		return;
+	peal_redis_explain(error, publisher->options.address->user, publisher->prefix, text,
+			   sizeof(text));
+	peal_log(publisher->options.log, PEAL_LOG_ERROR, "Redis refuses what is published",
+		 PEAL_FIELD_TEXT("redis", publisher->options.address->shown),
+		 PEAL_FIELD_TEXT("reason", text));
+}
+
+static uint32_t clamp(int64_t count)
+{
+	return count < 0 ? 0 : count >= UINT32_MAX ? UINT32_MAX - 1 : (uint32_t)count;
+}
+
+static void tell_counts(struct peal_publisher *publisher, const struct peal_redis_reply *reply)
+{
+	for (size_t i = 0; i + 1 < reply->count && !publisher->dead; i += 2) {
+		const struct peal_redis_value *name = &reply->elements[i], *count = name + 1;
+		if (name->type == PEAL_REDIS_STRING && count->type == PEAL_REDIS_INTEGER &&
+		    publisher->handlers.counted)
+			publisher->handlers.counted(name->bytes, name->length,
+						    clamp(count->integer), publisher->userdata);
+	}
+}
+
+static void on_reply(struct peal_redis_connection *connection, const struct peal_redis_reply *reply,
+		     void *userdata)
+{
+	struct peal_publisher *publisher = userdata;
+	const struct peal_redis_value *value = &reply->value;
+	struct peal_list *link = peal_list_take(&publisher->unanswered);
+	(void)connection;
+	/* The connection has counted; but what the network says reaches no assertion. */
+	if (!link)
+		return;
+	struct item *item = peal_container(link, struct item, link);
+	publisher->unanswered_count--;
+	if (value->type == PEAL_REDIS_ERROR)
+		complain(publisher, value->bytes);
+	if (item->kind == COUNT) {
+		free_item(item);
+		tell_counts(publisher, reply);
+	} else if (value->type == PEAL_REDIS_INTEGER) {
+		end(publisher, item, PEAL_SENT_DELIVERED, clamp(value->integer));
+	} else {
+		end(publisher, item, PEAL_SENT_DROPPED, UINT32_MAX);
+	}
+	if (!publisher->dead && publisher->waiting_count)
+		peal_publisher_look(publisher);
+}
+
+static void on_ready(struct peal_redis_connection *connection, void *userdata)
+{
+	struct peal_publisher *publisher = userdata;
+	(void)connection;
+	publisher->connected = true;
+	if (publisher->handlers.connected)
+		publisher->handlers.connected(true, publisher->options.address->shown,
+					      publisher->userdata);
+	if (!publisher->dead)
+		peal_publisher_look(publisher);
+}
+
+/* What was written may or may not have been published: it is not written again. */
+static void end_unanswered(struct peal_publisher *publisher)
+{
+	struct peal_list *link;
+	while ((link = peal_list_take(&publisher->unanswered))) {
+		struct item *item = peal_container(link, struct item, link);
+		publisher->unanswered_count--;
+		end(publisher, item, PEAL_SENT_IN_DOUBT, UINT32_MAX);
+	}
+}
+
+static void on_lost(struct peal_redis_connection *connection, const char *why, void *userdata)
+{
+	struct peal_publisher *publisher = userdata;
+	(void)connection;
+	publisher->connected = false;
+	end_unanswered(publisher);
+	peal_list_each (link, &publisher->waiting)
+		peal_container(link, struct item, link)->late = true;
+	if (publisher->handlers.connected)
+		publisher->handlers.connected(false, why, publisher->userdata);
+}
+
+/* --- making and freeing ------------------------------------------------------------------------
+ */
+
+static void on_death(struct peal_task *task)
+{
+	struct peal_publisher *publisher = peal_container(task, struct peal_publisher, death);
+	free(publisher->prefix);
+	free(publisher);
+}
+
+int peal_publisher_new(const struct peal_publisher_options *options,
+		       const struct peal_publisher_handlers *handlers, void *userdata,
+		       struct peal_publisher **ret_publisher)
+{
+	static const struct peal_redis_handlers connection_handlers = { on_ready, on_reply,
+									on_lost };
+	struct peal_publisher *publisher = calloc(1, sizeof(*publisher));
+	if (!publisher)
+		return -ENOMEM;
+	publisher->options = *options;
+	publisher->handlers = *handlers;
+	publisher->userdata = userdata;
+	publisher->held = true;
+	publisher->news.fn = on_news;
+	publisher->death.fn = on_death;
+	publisher->expiry.fn = on_expiry;
+	peal_list_init(&publisher->urgent);
+	peal_list_init(&publisher->waiting);
+	peal_list_init(&publisher->unanswered);
+	peal_list_init(&publisher->ended);
+	publisher->prefix = strdup(options->prefix ? options->prefix : "");
+	if (!publisher->prefix ||
+	    peal_redis_connection_new(options->loop, options->address, "publish", false,
+				      options->client_name, &connection_handlers, publisher,
+				      options->stats, options->log, &publisher->connection) < 0) {
+		free(publisher->prefix);
+		free(publisher);
+		return -ENOMEM;
+	}
+	*ret_publisher = publisher;
+	return 0;
+}
+
+void peal_publisher_start(struct peal_publisher *publisher)
+{
+	peal_redis_connection_start(publisher->connection);
+}
+
+static void end_all(struct peal_publisher *publisher, struct peal_list *list)
+{
+	peal_list_each (link, list) {
+		struct item *item = peal_container(link, struct item, link);
+		dequeue(publisher, item);
+		end(publisher, item, PEAL_SENT_DROPPED, UINT32_MAX);
+	}
+}
+
+void peal_publisher_free(struct peal_publisher *publisher)
+{
+	struct peal_list *link;
+	if (!publisher || publisher->dead)
+		return;
+	peal_publisher_look(publisher);
+	publisher->dead = true;
+	peal_redis_connection_free(publisher->connection);
+	publisher->connected = false;
+	end_all(publisher, &publisher->urgent);
+	end_all(publisher, &publisher->waiting);
+	end_unanswered(publisher);
+	while ((link = peal_list_take(&publisher->ended)))
+		free_item(peal_container(link, struct item, link));
+	peal_loop_cancel(&publisher->news);
+	peal_timer_disarm(publisher->options.loop, &publisher->expiry);
+	peal_loop_reap(publisher->options.loop, &publisher->death);
+}
+
+void peal_publisher_hold(struct peal_publisher *publisher, bool hold)
+{
+	publisher->held = hold;
+	if (!hold)
+		peal_publisher_look(publisher);
+}
+
+bool peal_publisher_connected(const struct peal_publisher *publisher)
+{
+	return publisher->connected;
+}
+
+size_t peal_publisher_waiting(const struct peal_publisher *publisher)
+{
+	return publisher->waiting_count + publisher->unanswered_count;
+}
