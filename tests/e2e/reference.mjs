@@ -143,6 +143,7 @@ function serveNamespace(ns) {
 		socket.on("hold", (...args) => { responders.push(args.at(-1)); entry("held"); });
 		socket.on("join", (room, reply) => { socket.join(room); reply(); });
 		socket.on("leave", (room, reply) => { socket.leave(room); reply(); });
+		socket.on("relay", (...args) => ns.emit("relayed", ...args));
 		socket.on("kick", (close) => socket.disconnect(close));
 		socket.on("whoami", (reply) => reply({
 			id: socket.id, auth: socket.handshake.auth, xdomain: socket.handshake.xdomain,
