@@ -17,6 +17,8 @@
  */
 
 void peal_msgpack_put_nil(struct peal_buffer *out);
+/* What JavaScript means by a value that is missing; peal nodes understand it, and notepack.io. */
+void peal_msgpack_put_undefined(struct peal_buffer *out);
 void peal_msgpack_put_bool(struct peal_buffer *out, bool value);
 void peal_msgpack_put_int(struct peal_buffer *out, int64_t value);
 void peal_msgpack_put_uint(struct peal_buffer *out, uint64_t value);
@@ -30,13 +32,17 @@ void peal_msgpack_put_array(struct peal_buffer *out, size_t count);
 void peal_msgpack_put_map(struct peal_buffer *out, size_t count);
 
 /*
- * Append one value of valid JSON text; objects that stand for an attachment become binary. Keys
- * keep their order, but the last of several equal ones wins and integer-like ones come first,
- * ascending, as in a JavaScript object. Return: 0; the buffer's error shows there;
- * PEAL_EMIT_E_INVALID for a placeholder without attachment.
+ * Append one value of valid JSON text, or several that are separated by commas, as struct peal_args
+ * has them. Objects that stand for an attachment become binary; without attachments there are none,
+ * and they are objects like others. Keys keep their order, but the last of several equal ones wins
+ * and integer-like ones come first, ascending, as in a JavaScript object. (In absurd nestings of
+ * such objects that is left to who reads it, who comes to the same result.) Return: 0; the buffer's
+ * error shows there; PEAL_EMIT_E_INVALID for a placeholder without attachment, and for text that is
+ * not valid or too deep.
  */
 int peal_msgpack_put_json(struct peal_buffer *out, const char *text, size_t length,
-			  const struct peal_bytes *attachments, size_t attachment_count);
+			  const struct peal_bytes *attachments, size_t attachment_count)
+	__attribute__((warn_unused_result));
 
 /* --- reading -----------------------------------------------------------------------------------
  */
@@ -57,7 +63,8 @@ enum peal_msgpack_type {
 struct peal_msgpack_item {
 	enum peal_msgpack_type type;
 	bool boolean;
-	int8_t extension;
+	int8_t extension; /* its type */
+	bool fixed; /* an extension in a form whose length is fixed: to old servers not the same */
 	int64_t integer;
 	uint64_t natural;
 	double number;
@@ -81,16 +88,29 @@ bool peal_msgpack_next(struct peal_msgpack_reader *reader, struct peal_msgpack_i
 /* Skip one whole value, at most PEAL_LIMIT_JSON_DEPTH deep. */
 bool peal_msgpack_skip(struct peal_msgpack_reader *reader);
 
+/* Whether it is the undefined that peal_msgpack_put_undefined() writes. */
+bool peal_msgpack_is_undefined(const struct peal_msgpack_item *item);
+
 /*
  * Append one value as JSON text, as JSON.stringify() would print what notepack.io decodes; binary
  * becomes placeholders, whose bytes are noted in @attachments (borrowed from the input), counting
  * on from *attachment_count, at most PEAL_LIMIT_ATTACHMENTS. Dates become ISO strings, undefined in
- * maps is left out, integers beyond 2^53 lose precision as in JavaScript. Return: 0; -ENOMEM or
- * -EMSGSIZE of the buffer; -EINVAL when it is malformed or too deep; -E2BIG for too many
- * attachments.
+ * maps is left out, integers beyond 2^53 lose precision as in JavaScript, text that is not UTF-8 is
+ * repaired. Keys may repeat and come as they came: JSON.parse() takes the last and sorts them. At
+ * most PEAL_LIMIT_JSON_DEPTH − 1 deep, which leaves one level for the array of arguments. Return:
+ * 0; -ENOMEM or -EMSGSIZE of the buffer; -EINVAL when it is malformed or too deep; -E2BIG for too
+ * many attachments.
+ *
+ * A map that only looks like a placeholder is printed as the object that it is, which is right in a
+ * packet without attachments. In one with some a client would take it for one of them, or break.
+ * Then peal_msgpack_disarm() must be called for all that was printed.
  */
 int peal_msgpack_to_json(struct peal_msgpack_reader *reader, struct peal_buffer *out,
 			 struct peal_bytes *attachments, size_t *attachment_count)
 	__attribute__((warn_unused_result));
+
+/* Maps that look like placeholders in what peal_msgpack_to_json() printed have `"_placeholder":
+ * null` from now on instead of true. */
+void peal_msgpack_disarm(char *text, size_t length);
 
 #endif

@@ -1,0 +1,65 @@
+/* The memory of a decoder: names and lists of one message. In steady state one block is used again
+ * and again. */
+#include "adapters/redis/codec_private.h"
+
+#include <stdlib.h>
+
+#define FIRST_BYTES 4096
+/* A larger block is not kept for the next message. */
+#define KEEP_BYTES (1u << 20)
+
+struct peal_arena_block {
+	struct peal_arena_block *before;
+	size_t size;
+	char bytes[] __attribute__((aligned(16)));
+};
+
+static void free_blocks(struct peal_arena_block *block)
+{
+	while (block) {
+		struct peal_arena_block *before = block->before;
+		free(block);
+		block = before;
+	}
+}
+
+void peal_arena_deinit(struct peal_arena *arena)
+{
+	free_blocks(arena->block);
+	*arena = (struct peal_arena){ 0 };
+}
+
+void peal_arena_clear(struct peal_arena *arena)
+{
+	arena->used = 0;
+	if (!arena->block)
+		return;
+	free_blocks(arena->block->before);
+	arena->block->before = NULL;
+	if (arena->block->size > KEEP_BYTES) {
+		free(arena->block);
+		arena->block = NULL;
+	}
+}
+
+void *peal_arena_take(struct peal_arena *arena, size_t size)
+{
+	size = (size + 15) & ~(size_t)15;
+	if (!arena->block || arena->block->size - arena->used < size) {
+		/* Each block is at least twice as large as the one before, so the newest is the
+		 * largest. */
+		size_t wanted = arena->block ? 2 * arena->block->size : FIRST_BYTES;
+		if (wanted < size)
+			wanted = size;
+		struct peal_arena_block *block = malloc(sizeof(*block) + wanted);
+		if (!block)
+			return NULL;
+		block->before = arena->block;
+		block->size = wanted;
+		arena->block = block;
+		arena->used = 0;
+	}
+	void *taken = arena->block->bytes + arena->used;
+	arena->used += size;
+	return taken;
+}

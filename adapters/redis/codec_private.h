@@ -1,0 +1,76 @@
+/* The inside of decoding, shared by the codec's files. */
+#ifndef PEAL_REDIS_CODEC_PRIVATE_H
+#define PEAL_REDIS_CODEC_PRIVATE_H
+
+#include "adapters/redis/codec.h"
+#include "base/limits.h"
+#include "protocol/args.h"
+#include "protocol/msgpack.h"
+
+struct peal_arena_block;
+
+/* Memory that does not move and is given back all at once; the largest block is kept. */
+struct peal_arena {
+	struct peal_arena_block *block; /* the newest, and those before it */
+	size_t used;			/* of the newest */
+};
+
+void peal_arena_deinit(struct peal_arena *arena);
+void peal_arena_clear(struct peal_arena *arena);
+/* Aligned for pointers, not zeroed. NULL without memory. */
+void *peal_arena_take(struct peal_arena *arena, size_t size);
+
+struct peal_decoder {
+	struct peal_message message;
+	struct peal_arena arena;
+	/* JSON of arguments, acknowledgements, sockets. It moves while it grows, so what points to
+	 * it is an offset until the message is complete. */
+	struct peal_buffer text;
+	struct peal_buffer converted; /* what came as JSON, as MessagePack */
+	struct peal_buffer repaired;  /* JSON that was not UTF-8 */
+	struct peal_args args;
+	struct peal_bytes attachments[PEAL_LIMIT_ATTACHMENTS];
+	struct peal_args *answers;
+	size_t answer_count;
+};
+
+/*
+ * All of these return 0, -ENOMEM, or a code of enum peal_codec_error.
+ */
+
+/* A copy of a string with a NUL behind it, repaired where it is not UTF-8. Malformed: another type,
+ * U+0000, too long. */
+int peal_decode_name(struct peal_decoder *decoder, const struct peal_msgpack_item *item,
+		     const char **ret_name);
+/*
+ * A list of rooms; nil is none. Numbers become their text. What cannot be the name of a room here
+ * is left out, *ret_unusable: and nothing is left.
+ */
+int peal_decode_rooms(struct peal_decoder *decoder, struct peal_msgpack_reader *reader,
+		      struct peal_rooms *ret_rooms, bool *ret_unusable);
+/* {rooms, except, flags} */
+int peal_decode_options(struct peal_decoder *decoder, struct peal_msgpack_reader *reader);
+/* {type, data, id, nsp}. @default_ns: what a missing namespace stands for, NULL: any. */
+int peal_decode_packet(struct peal_decoder *decoder, struct peal_msgpack_reader *reader,
+		       const char *default_ns);
+/* [event, ...args] */
+int peal_decode_event(struct peal_decoder *decoder, struct peal_msgpack_reader *reader);
+
+/* A target of nobody: rooms that cannot exist here were asked for. */
+void peal_decode_nobody(struct peal_target *target);
+
+/* What the JSON printer returns, in terms of this module. */
+int peal_decode_error(int r);
+/* Skip a value. */
+int peal_decode_skip(struct peal_msgpack_reader *reader);
+bool peal_decode_is(const struct peal_msgpack_item *item, const char *text);
+/* A number that is one of 0 … @max. */
+bool peal_decode_natural(const struct peal_msgpack_item *item, uint64_t max, uint64_t *ret_value);
+/* What JavaScript takes for true. */
+bool peal_decode_truth(const struct peal_msgpack_item *item);
+
+/* Whole payloads that are maps. */
+int peal_decode_request(struct peal_decoder *decoder, struct peal_msgpack_reader *reader);
+int peal_decode_response(struct peal_decoder *decoder, struct peal_msgpack_reader *reader);
+
+#endif
