@@ -13,7 +13,17 @@
 struct event_base;
 struct peal_emitter;
 
-/* The connection is made in the background; what is published before it stands waits. */
+/**
+ * peal_emitter_new() - make an emitter on a caller's loop
+ * @options: strings are copied; `interest` means nothing here
+ * @log:     receives its log records; NULL: text lines on standard error
+ * @message: as for peal_redis_adapter_new()
+ *
+ * The connection is made in the background; what is published before it stands waits, up to
+ * options->queue_limit.
+ *
+ * Return: 0; -ENOMEM; PEAL_REDIS_E_OPTION.
+ */
 PEAL_API PEAL_MUST_CHECK int peal_emitter_new(struct event_base *base,
 					      const struct peal_redis_options *options,
 					      peal_log_fn *log, void *log_userdata,
@@ -21,7 +31,8 @@ PEAL_API PEAL_MUST_CHECK int peal_emitter_new(struct event_base *base,
 					      size_t size);
 
 /** peal_emitter_emit_args() - an event for the clients of @ns that @target selects; PEAL_LOCAL is
- * refused. Return: as peal_emit(). */
+ * refused, and @ns may lack its leading slash. Return: as peal_emit(); -ENOBUFS when too much waits
+ * for Redis. */
 PEAL_API int peal_emitter_emit_args(struct peal_emitter *emitter, const char *ns,
 				    const struct peal_target *target, const char *event,
 				    const struct peal_args *args);
