@@ -245,6 +245,17 @@ def reference(log):
     return command_suite(["tests/e2e/run", "--target", "reference"], log)
 
 
+def cluster(log):
+    """What official servers and the official emitter do in a cluster, in each mixture, and with official servers alone."""
+    return command_suite(["tests/e2e/run", "cluster_cases", "cluster_emitter", "cluster_awkward"], log, {"PEAL_BUILD": "build"})
+
+
+def cluster_promises(log):
+    """What peal promises beyond them: costs, who is told what when, what is left after a fault."""
+    files = ["cluster_acks", "cluster_outage", "cluster_rooms"]
+    return command_suite(["tests/e2e/run", *files], log, {"PEAL_BUILD": "build"})
+
+
 def fallback_unit(log):
     return built(FALLBACK, log) or meson_suite(FALLBACK, "unit", log)
 
@@ -281,6 +292,8 @@ SUITES = {
     "browser": browser,
     "e2e": end_to_end,
     "reference": reference,
+    "cluster": cluster,
+    "promises": cluster_promises,
     "fallback": fallback_unit,
     "asan-unit": sanitized_unit,
     "asan-fuzz": sanitized_fuzz,

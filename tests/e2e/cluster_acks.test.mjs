@@ -118,6 +118,18 @@ if (isPeal) {
 		assert.deepEqual([result.error, result.responses.length, result.servers], [null, 2, 2]);
 	});
 
+	scenario("serverSideEmit succeeds though a node leaves the cluster meanwhile", async (t) => {
+		const { nodes } = await startCluster(t, "PPP", { requestTimeout: 20000 });
+		await nodes[1].control({ do: "on-server", event: "ask", answer: [1] });
+		await nodes[2].control({ do: "on-server", event: "ask" });
+		const round = nodes[0].control({ do: "server-emit", event: "ask", ack: true });
+		await nodes[2].logged({ e: "server-event", event: "ask" });
+		nodes[2].killed = true;
+		nodes[2].child.kill("SIGKILL");
+		const { error, responses } = await round;
+		assert.deepEqual([error, responses.map(unpack)], [null, [[1]]]);
+	});
+
 	scenario("a stray subscriber makes no round fail", async (t) => {
 		const { nodes, redis } = await startCluster(t, "PPP");
 		answerAll(await openCrowd(t, nodes, 2));

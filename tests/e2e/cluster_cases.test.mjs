@@ -99,6 +99,14 @@ inEachMixture((clusterCase) => {
 		assert.deepEqual(values(result).map((value) => value[0]).sort(), [0, 1, 2]);
 	});
 
+	clusterCase("an acknowledged emit to one socket's id returns its answer, wherever it is", async ({ actor, clients }) => {
+		for (const [index, client] of clients.entries()) {
+			client.on("test", (argument, reply) => reply(argument + index));
+			const result = await actor.control({ do: "emit", rooms: [client.id], event: "test", args: [10], timeout: 5000 });
+			assert.deepEqual([result.error, values(result)], [null, [10 + index]]);
+		}
+	});
+
 	clusterCase("an acknowledged emit to nobody succeeds with no answer", async ({ actor }) => {
 		const result = await actor.control({ do: "emit", rooms: ["nobody-here"], event: "test", timeout: 5000 });
 		assert.equal(result.error, null);

@@ -30,7 +30,7 @@ function namesOf(file) {
 	const source = readFileSync(join(root, file), "utf8");
 	if (file.endsWith(".c")) return [...source.matchAll(/START_TEST\((\w+)\)/g)].map(([, name]) => name);
 	const names = [];
-	for (const match of source.matchAll(/\b(?:test|scenario|Scenario)\((title\()?(["`])/g)) {
+	for (const match of source.matchAll(/\b(?:test|scenario|Scenario|clusterCase|emitterCase)\((title\()?(["`])/g)) {
 		const at = match.index + match[0].length;
 		const text = match[2] === "`" ? templateText(source, at) : JSON.parse(`"${/^(?:[^"\\]|\\.)*/.exec(source.slice(at))[0]}"`);
 		names.push(((match[1] ? "a JavaScript client … … " : "") + text).replace(/…+/g, "…"));
