@@ -256,6 +256,11 @@ def cluster_promises(log):
     return command_suite(["tests/e2e/run", *files], log, {"PEAL_BUILD": "build"})
 
 
+def deploy(log):
+    """The shipped files of the balancers, docker-compose.yml, the Dockerfile, and scripts/cluster."""
+    return node_suite("tests/deploy", log, {"PEAL_BUILD": "build"})
+
+
 def fallback_unit(log):
     return built(FALLBACK, log) or meson_suite(FALLBACK, "unit", log)
 
@@ -294,6 +299,7 @@ SUITES = {
     "reference": reference,
     "cluster": cluster,
     "promises": cluster_promises,
+    "deploy": deploy,
     "fallback": fallback_unit,
     "asan-unit": sanitized_unit,
     "asan-fuzz": sanitized_fuzz,
