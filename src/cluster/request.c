@@ -83,6 +83,7 @@ static void release(struct peal_request_out *request)
 	peal_loop_cancel(&request->task);
 	peal_timer_disarm(cluster->options.loop, &request->deadline);
 	peal_timer_disarm(cluster->options.loop, &request->extra);
+	peal_barrier_cancel(&request->waiter);
 	peal_hash_remove(&cluster->requests, &request->entry);
 	cluster->options.stats->cluster_requests--;
 	if (request->space)
@@ -177,8 +178,12 @@ void peal_requests_probed(struct peal_cluster *cluster, struct peal_space *space
 
 void peal_request_look(struct peal_request_out *request)
 {
-	if (request->ending || !request->space)
+	if (request->ending || peal_list_linked(&request->waiter.link))
 		return;
+	if (!request->space) {
+		peal_request_end(request, PEAL_REQUEST_COMPLETE);
+		return;
+	}
 	struct peal_tally_state state = peal_tally_look(&request->tally, others_of(request));
 	if (state.servers && state.others && !request->waited)
 		wait_for_others(request);
@@ -239,6 +244,24 @@ static int enter(struct peal_request_out *request)
 	return 0;
 }
 
+static void on_barrier(struct peal_barrier_waiter *waiter)
+{
+	peal_request_look(peal_container(waiter, struct peal_request_out, waiter));
+}
+
+static void wait_for_barrier(struct peal_request_out *request)
+{
+	struct peal_barrier *barrier = request->cluster->options.barrier;
+	request->waiter.fn = on_barrier;
+	if (!peal_barrier_reached(barrier, barrier->issued))
+		peal_barrier_wait(barrier, &request->waiter, barrier->issued);
+}
+
+struct peal_cluster *peal_cluster_of(const struct peal_namespace *ns)
+{
+	return peal_node_cluster(peal_namespace_node(ns));
+}
+
 int peal_request_new(struct peal_request_out *request, const struct peal_request_kind *kind,
 		     struct peal_cluster *cluster, struct peal_message *message,
 		     unsigned timeout_ms)
@@ -253,7 +276,7 @@ int peal_request_new(struct peal_request_out *request, const struct peal_request
 	};
 	if (cluster->requests.count >= PEAL_LIMIT_CLUSTER_REQUESTS)
 		return PEAL_EMIT_E_TOO_LARGE;
-	if (cluster->adapter) {
+	if (cluster->adapter && !kind->local) {
 		request->space = peal_space_get(cluster, message->ns);
 		if (!request->space)
 			return PEAL_EMIT_E_TOO_LARGE;
@@ -261,18 +284,20 @@ int peal_request_new(struct peal_request_out *request, const struct peal_request
 	int r = enter(request);
 	if (r < 0)
 		return r;
-	if (!request->space) {
-		peal_request_end(request, PEAL_REQUEST_COMPLETE);
-		return 0;
-	}
 	message->request_id = request->id;
 	r = peal_timer_arm(cluster->options.loop, &request->deadline, timeout_ms);
-	if (r == 0)
+	if (r == 0 && request->space)
 		r = cluster->adapter->ops->send(cluster->adapter, message, request->ticket,
 						timeout_ms);
-	if (r != 0)
+	if (r != 0) {
 		release(request);
-	return r == -EMSGSIZE ? PEAL_EMIT_E_TOO_LARGE : r;
+		return r == -EMSGSIZE ? PEAL_EMIT_E_TOO_LARGE : r;
+	}
+	if (kind->barrier)
+		wait_for_barrier(request);
+	if (!request->space)
+		peal_request_look(request);
+	return 0;
 }
 
 void peal_requests_sent(struct peal_cluster *cluster, uint64_t ticket, enum peal_sent how,

@@ -27,6 +27,10 @@ struct peal_request_kind {
 	bool reliable;
 	/* Only peal nodes answer it. */
 	bool named_only;
+	/* It is sent to nobody. */
+	bool local;
+	/* It is not complete before the subscriptions asked for until now are in force. */
+	bool barrier;
 	/* A server answers it when its application does. Who may be there without a name is found
 	 * out by another request first. */
 	bool probes;
@@ -48,7 +52,8 @@ struct peal_request_out {
 	enum peal_message_type type;
 	struct peal_tally tally;
 	struct peal_timer deadline, extra;
-	struct peal_task task; /* end() from the loop */
+	struct peal_barrier_waiter waiter; /* of a kind with a barrier */
+	struct peal_task task;		   /* end() from the loop */
 	enum peal_request_end why;
 	uint64_t ticket;
 	bool ending;
@@ -85,6 +90,17 @@ struct peal_message peal_request_message(const struct peal_cluster *cluster,
 
 /* The cluster of a namespace's node. */
 struct peal_cluster *peal_cluster_of(const struct peal_namespace *ns);
+
+/* What this node still owes another; in cluster->answering. */
+struct peal_answering {
+	struct peal_list link;
+	struct peal_cluster *cluster;
+	void (*free)(struct peal_answering *answering); /* calls peal_answering_leave() */
+};
+/* False over the ceiling. */
+bool peal_answering_enter(struct peal_cluster *cluster, struct peal_answering *answering,
+			  void (*fn)(struct peal_answering *answering));
+void peal_answering_leave(struct peal_answering *answering);
 
 /* answer.c, reply.c: requests of other nodes. */
 void peal_answer_ask(struct peal_cluster *cluster, const struct peal_message *message);
