@@ -13,6 +13,7 @@
 
 #include "base/id.h"
 #include "base/limits.h"
+#include "cluster/cluster.h"
 #include "node/node_private.h"
 #include "server/server.h"
 
@@ -36,6 +37,11 @@ void peal_node_options_init(struct peal_node_options *options)
 	};
 	peal_engine_options_init(&options->engine);
 	options->engine.path = "/socket.io/";
+}
+
+struct peal_cluster *peal_node_cluster(struct peal_node *node)
+{
+	return node->cluster;
 }
 
 struct peal_server *peal_node_server(struct peal_node *node)
@@ -161,6 +167,28 @@ static int add_engine(struct peal_node *node, const struct peal_engine_options *
 	return 0;
 }
 
+/* The cluster comes last: from its beginning messages of other nodes may come. */
+static int join_cluster(struct peal_node *node, const struct peal_node_options *options)
+{
+	const struct peal_cluster_options cluster = {
+		.loop = node->loop,
+		.node = node,
+		.server = node->server,
+		.barrier = &node->barrier,
+		.stats = &node->stats,
+		.log = &node->log,
+		.adapter = node->adapter,
+		.uid = node->uid,
+		.node_name = node->name,
+		.member_timeout_ms = options->member_timeout_ms,
+		.request_timeout_ms = options->request_timeout_ms,
+		.answer_server_events = options->answer_server_events,
+	};
+	node->adapter = NULL; /* it is the cluster's now, also when that fails */
+	int r = peal_cluster_new(&cluster, &node->cluster);
+	return r == -EPROTO ? PEAL_NODE_E_OPTION : r;
+}
+
 static int make(struct peal_node *node, const struct peal_node_options *options)
 {
 	size_t connections = 0;
@@ -218,6 +246,8 @@ static int make(struct peal_node *node, const struct peal_node_options *options)
 	if (r < 0)
 		return r;
 	r = add_engine(node, &options->engine, &peal_server_engine_handlers, node->server, NULL);
+	if (r == 0)
+		r = join_cluster(node, options);
 	return r == -EINVAL ? PEAL_NODE_E_OPTION : r;
 }
 
@@ -229,8 +259,11 @@ int peal_node_new(const struct peal_node_options *options, struct peal_node **re
 		options = &defaults;
 	}
 	struct peal_node *node = calloc(1, sizeof(*node));
-	if (!node)
+	if (!node) {
+		peal_adapter_free(options->adapter);
 		return -ENOMEM;
+	}
+	node->adapter = options->adapter;
 	node->log = (struct peal_log){ options->log_level, options->log, options->log_userdata };
 	node->posts.wake_fd = -1;
 	node->decisions_task.fn = deliver_decisions;
@@ -279,6 +312,7 @@ int peal_node_listen(struct peal_node *node)
 	node->port = peal_http_server_port(node->http);
 	if (!node->named)
 		set_name(node, NULL, node->port);
+	peal_cluster_renamed(node->cluster);
 	return 0;
 }
 
@@ -310,7 +344,7 @@ void peal_node_drain(struct peal_node *node)
 bool peal_node_ready(const struct peal_node *node)
 {
 	return node->listening && !node->engines_context.draining && !node->closing &&
-	       !node->freeing;
+	       !node->freeing && peal_cluster_settled(node->cluster);
 }
 
 void peal_node_stats(const struct peal_node *node, struct peal_stats *ret_stats)
@@ -360,8 +394,11 @@ static void begin_close(struct peal_node *node)
 {
 	node->closing = true;
 	node->engines_context.draining = true;
+	/* What its clients' leaving makes the application emit still reaches the others. */
 	if (node->server)
 		peal_server_shut_down(node->server);
+	if (node->cluster)
+		peal_cluster_leave(node->cluster);
 	peal_list_each (link, &node->engines)
 		peal_engine_discard_all(
 			peal_container(link, struct peal_engine_place, link)->engine);
@@ -455,12 +492,15 @@ void peal_node_free(struct peal_node *node)
 		peal_websockets_free(node->websockets);
 		peal_loop_step(node->loop);
 		run_closers(node);
+		peal_cluster_free(node->cluster);
+		node->cluster = NULL;
 		peal_server_free(node->server);
 		peal_loop_step(node->loop);
 		peal_loop_cancel(&node->decisions_task);
 		end_engines(node);
 		peal_barrier_deinit(&node->barrier);
 	}
+	peal_adapter_free(node->adapter);
 	peal_decisions_deinit(&node->decisions);
 	peal_loop_free(node->loop);
 	peal_posts_destroy(node);

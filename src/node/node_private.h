@@ -40,6 +40,8 @@ struct peal_node {
 	struct peal_http_server *http; /* NULL once it was cut */
 	struct peal_websockets *websockets;
 	struct peal_server *server;
+	struct peal_cluster *cluster;
+	struct peal_adapter *adapter; /* until the cluster has taken it */
 	struct peal_engine_context engines_context;
 	struct peal_list engines;
 	struct peal_decisions decisions;
