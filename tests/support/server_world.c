@@ -42,6 +42,8 @@ void begin(void)
 				       &world.loop),
 			 0);
 	peal_decisions_init(&world.decisions, wake, NULL);
+	peal_barrier_init(&world.barrier, world.loop, &world.stats);
+	world.options.barrier = &world.barrier;
 	ck_assert_int_eq(peal_server_new(world.loop, world.node, &world.decisions, &world.options,
 					 &world.stats, &world.log, &world.server),
 			 0);
@@ -56,6 +58,7 @@ void end(void)
 	settle();
 	peal_server_free(world.server);
 	peal_loop_step(world.loop);
+	peal_barrier_deinit(&world.barrier);
 	peal_loop_cancel(&world.decisions_task);
 	peal_decisions_deinit(&world.decisions);
 	peal_loop_free(world.loop);

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/decision.h"
+#include "loop/barrier.h"
 #include "server/server.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_engine.h"
@@ -28,6 +29,7 @@ struct world {
 	struct peal_log log;
 	struct peal_decisions decisions;
 	struct peal_task decisions_task;
+	struct peal_barrier barrier; /* nothing is outstanding unless a test issues a number */
 	struct peal_server *server;
 	struct peal_server_options options; /* to be changed before begin() */
 	struct peal_node *node;
