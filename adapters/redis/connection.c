@@ -68,6 +68,7 @@ struct peal_redis_connection {
 	uint64_t due_ms; /* of the state, when it ticks */
 	unsigned backoff_ms;
 	uint64_t ready_ms, last_byte_ms;
+	uint64_t heard_ms; /* the last byte, by the clock that standstills do not stop */
 	bool backlog;	  /* the kernel did not take everything at the last flush */
 	uint64_t owed_ms; /* something was written after the last byte came; 0: no */
 	uint64_t commands, replies, ping; /* the number of the command that is a PING; 0: none */
@@ -399,6 +400,7 @@ static void log_in(struct peal_redis_connection *connection)
 	connection->reader = peal_redis_reader_new();
 	connection->step = connection->step_count = 0;
 	connection->last_byte_ms = now_ms(connection);
+	connection->heard_ms = peal_loop_real_ms(connection->loop);
 	connection->owed_ms = 0;
 	connection->backlog = false;
 	connection->due_ms = now_ms(connection) + PEAL_LIMIT_REDIS_SILENCE_MS;
@@ -702,6 +704,11 @@ void peal_redis_connection_free(struct peal_redis_connection *connection)
 bool peal_redis_connection_is_ready(const struct peal_redis_connection *connection)
 {
 	return connection->state == READY;
+}
+
+uint64_t peal_redis_connection_heard_ms(const struct peal_redis_connection *connection)
+{
+	return connection->heard_ms;
 }
 
 size_t peal_redis_connection_unwritten(const struct peal_redis_connection *connection)
