@@ -69,8 +69,8 @@ struct peal_redis_connection {
 	unsigned backoff_ms;
 	uint64_t ready_ms, last_byte_ms;
 	uint64_t heard_ms; /* the last byte, by the clock that standstills do not stop */
-	bool backlog;	  /* the kernel did not take everything at the last flush */
-	uint64_t owed_ms; /* something was written after the last byte came; 0: no */
+	bool backlog;	   /* the kernel did not take everything at the last flush */
+	uint64_t owed_ms;  /* something was written after the last byte came; 0: no */
 	uint64_t commands, replies, ping; /* the number of the command that is a PING; 0: none */
 
 	enum step steps[3];
@@ -353,6 +353,7 @@ static bool take_bytes(struct peal_redis_connection *connection, const char *byt
 	const struct peal_redis_reply *reply;
 	unsigned losses = connection->losses;
 	connection->last_byte_ms = now_ms(connection);
+	connection->heard_ms = peal_loop_real_ms(connection->loop);
 	connection->owed_ms = 0;
 	int r = peal_redis_reader_feed(connection->reader, bytes, length);
 	while (!r && !(r = peal_redis_reader_next(connection->reader, &reply))) {
@@ -400,7 +401,6 @@ static void log_in(struct peal_redis_connection *connection)
 	connection->reader = peal_redis_reader_new();
 	connection->step = connection->step_count = 0;
 	connection->last_byte_ms = now_ms(connection);
-	connection->heard_ms = peal_loop_real_ms(connection->loop);
 	connection->owed_ms = 0;
 	connection->backlog = false;
 	connection->due_ms = now_ms(connection) + PEAL_LIMIT_REDIS_SILENCE_MS;
