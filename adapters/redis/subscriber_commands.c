@@ -373,11 +373,11 @@ static void forget(struct peal_subscriber *subscriber, struct peal_hash *table, 
 		next = peal_hash_next(table, entry);
 		struct peal_redis_subscription *subscription =
 			peal_container(entry, struct peal_redis_subscription, entry);
-		peal_list_unlink(&subscription->link);
 		if (mark) {
 			peal_subscription_mark(subscriber, subscription);
 			continue;
 		}
+		peal_list_unlink(&subscription->link);
 		set_sent(subscriber, subscription, false, 0);
 		subscription->alone = false;
 		free_if_idle(subscriber, subscription);
