@@ -130,7 +130,7 @@ static bool read_names(struct peal_piece value, const char *path, bool may_be_em
 		return wrong_type(error, path, "an array of strings");
 	names->given = true;
 	for (walk = peal_piece_into(value); peal_piece_next(&walk, NULL, &item);) {
-		char item_path[PATH_BYTES + 32], *name;
+		char item_path[PATH_BYTES + 32], *name = NULL;
 
 		if (names->count == PEAL_API_NAMES)
 			return peal_api_wrong(error, 400, "too_large",

@@ -205,6 +205,22 @@ int peal_client_files_attach(struct peal_node *node, const char *path, const cha
 	return r;
 }
 
+int peal_client_files_also(struct peal_client_files *files, const struct peal_place *place,
+			   const char *path)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < NAME_COUNT; i++) {
+		char url[PATH_MAX];
+
+		if (!files->file[i].text)
+			continue;
+		snprintf(url, sizeof(url), "%s%s", path, names[i]);
+		r = peal_place_route(place, url, "GET", 0, on_request, &files->file[i]);
+	}
+	return r;
+}
+
 void peal_client_files_free(struct peal_client_files *files)
 {
 	if (!files)

@@ -6,6 +6,8 @@
 
 #include <peal/node.h>
 
+#include "place.h"
+
 struct peal_client_files;
 
 /**
@@ -21,6 +23,9 @@ struct peal_client_files;
 int peal_client_files_attach(struct peal_node *node, const char *path, const char *directory,
 			     struct peal_client_files **ret_files)
 	__attribute__((warn_unused_result));
+/* Serve them at another place too. Return: 0; -errno. */
+int peal_client_files_also(struct peal_client_files *files, const struct peal_place *place,
+			   const char *path) __attribute__((warn_unused_result));
 void peal_client_files_free(struct peal_client_files *files);
 
 /* Version of the client, such as "4.8.1"; "" when its banner does not say. */

@@ -6,6 +6,7 @@
 #include "health.h"
 
 #include <inttypes.h>
+#include <peal/cluster.h>
 #include <peal/http.h>
 #include <peal/stats.h>
 #include <stdio.h>
@@ -35,12 +36,43 @@ static void on_healthz(struct peal_http_request *request, void *userdata)
 	reply_text(request, 200, "ok\n");
 }
 
+static void put_cluster(const struct peal_cluster_info *info, void *userdata)
+{
+	static const char *const states[] = {
+		[PEAL_ADAPTER_DOWN] = "down",
+		[PEAL_ADAPTER_HELD] = "held",
+		[PEAL_ADAPTER_UP] = "up",
+	};
+	FILE *stream = userdata;
+	size_t silent = 0;
+
+	for (size_t i = 0; i < info->member_count; i++)
+		silent += info->members[i].silent;
+	if (info->member_count <= 1 && !strcmp(info->adapter, "memory"))
+		fputs("cluster: alone\n", stream);
+	else
+		fprintf(stream, "cluster: %s (%s), %zu other nodes, %zu of them silent\n",
+			states[info->state], info->adapter,
+			info->member_count ? info->member_count - 1 : 0, silent);
+}
+
+/* A node whose cluster is away still takes clients: they are served by what is here. */
 static void on_readyz(struct peal_http_request *request, void *userdata)
 {
-	if (peal_node_ready(userdata))
-		reply_text(request, 200, "ready\n");
+	bool ready = peal_node_ready(userdata);
+	char *text = NULL;
+	size_t length = 0;
+	FILE *stream = open_memstream(&text, &length);
+
+	if (stream) {
+		fputs(ready ? "ready\n" : "not ready\n", stream);
+		peal_cluster_info(userdata, put_cluster, stream);
+	}
+	if (!stream || fclose(stream) != 0)
+		reply_text(request, 500, "no memory\n");
 	else
-		reply_text(request, 503, "not ready\n");
+		reply(request, ready ? 200 : 503, "text/plain; charset=utf-8", text, length);
+	free(text);
 }
 
 /* Counters end in _total, as Prometheus wants it. */
@@ -85,13 +117,13 @@ static void on_metrics(struct peal_http_request *request, void *userdata)
 	free(text);
 }
 
-int peal_health_attach(struct peal_node *node)
+int peal_health_attach(const struct peal_place *place)
 {
-	int r = peal_http_route(node, "/healthz", "GET", 0, on_healthz, node);
+	int r = peal_place_route(place, "/healthz", "GET", 0, on_healthz, NULL);
 
 	if (r == 0)
-		r = peal_http_route(node, "/readyz", "GET", 0, on_readyz, node);
+		r = peal_place_route(place, "/readyz", "GET", 0, on_readyz, place->node);
 	if (r == 0)
-		r = peal_http_route(node, "/metrics", "GET", 0, on_metrics, node);
+		r = peal_place_route(place, "/metrics", "GET", 0, on_metrics, place->node);
 	return r;
 }

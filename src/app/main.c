@@ -6,21 +6,27 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "options.h"
 #include "serve.h"
 
 static void print_help(FILE *stream)
 {
-	fputs("peal - a Socket.IO server node\n"
+	fputs("peal - a Socket.IO cluster node\n"
 	      "\n"
 	      "  peal serve [SETTINGS]   run a node until SIGTERM or SIGINT\n"
 	      "  peal serve --help       list all settings\n"
-	      "  peal help [serve]       this text, or the settings\n"
+	      "  peal help [COMMAND]     this text, or that of a command\n"
 	      "  peal --version          print the version\n"
 	      "\n"
+	      "With a running node that has an API key, and through it with its cluster:\n"
+	      "\n",
+	      stream);
+	peal_command_list(stream);
+	fputs("\n"
 	      "Exit status: 0 after an orderly end, 1 after a failure, 2 when a command or "
 	      "setting\n"
-	      "is not understood.\n",
+	      "is not understood, 3 when time ran out and what was printed is not all.\n",
 	      stream);
 }
 
@@ -40,7 +46,9 @@ static void print_serve_help(FILE *stream)
 	      stream);
 	peal_settings_help(stream);
 	fputs("\n"
-	      "Beside Socket.IO the node answers /healthz, /readyz and /metrics.\n"
+	      "Beside Socket.IO the node answers /healthz, /readyz and /metrics, and with an API "
+	      "key\n"
+	      "/api, which the other commands use.\n"
 	      "\n"
 	      "SIGTERM and SIGINT close orderly: no new sessions, and the clients reconnect by\n"
 	      "themselves, to another node. A second signal ends the program at once.\n"
@@ -82,6 +90,12 @@ int main(int count, char **arguments)
 		return serve(arguments + 2);
 	if (!strcmp(command, "help") && count > 2 && !strcmp(arguments[2], "serve")) {
 		print_serve_help(stdout);
+		return PEAL_EXIT_ORDERLY;
+	}
+	if (peal_command_known(command))
+		return peal_command_run(command, arguments + 2);
+	if (!strcmp(command, "help") && count > 2 && peal_command_known(arguments[2])) {
+		peal_command_help(arguments[2]);
 		return PEAL_EXIT_ORDERLY;
 	}
 	if (!strcmp(command, "help") || !strcmp(command, "--help") || !strcmp(command, "-h")) {

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api.h"
 #include "client_files.h"
 #include "console.h"
 #include "demo.h"
@@ -21,6 +22,8 @@
 #include "file_limit.h"
 #include "logging.h"
 #include "node_options.h"
+#include "redis_options.h"
+#include "secret.h"
 
 struct server {
 	const struct peal_settings *settings;
@@ -30,6 +33,10 @@ struct server {
 	struct peal_node *node;
 	struct peal_client_files *client_files;
 	struct peal_console *console;
+	struct peal_api *api;
+	struct peal_place place;      /* of everything beside Socket.IO */
+	struct peal_adapter *adapter; /* until the node takes it */
+	char *api_key;		      /* from a file; until the API has it */
 	bool stopping;
 };
 
@@ -122,6 +129,8 @@ static int make_node(struct server *server, size_t max_clients)
 		node_settings.options.log = peal_logging_write;
 		node_settings.options.log_userdata = &server->logging;
 		node_settings.options.base = server->base;
+		node_settings.options.adapter = server->adapter;
+		server->adapter = NULL;
 		r = peal_node_new(&node_settings.options, &server->node);
 	}
 	peal_node_settings_deinit(&node_settings);
@@ -166,6 +175,74 @@ static int serve_namespaces(struct server *server)
 				r = serve_namespace(server, names->items[i]);
 		}
 	}
+	return r;
+}
+
+/* What files hold, and what only the adapter can judge, before anything begins. Return: as
+ * peal_settings_load(). */
+static int prepare(struct server *server, struct peal_usage *usage)
+{
+	const struct peal_settings *settings = server->settings;
+	int r = 0;
+
+	if (settings->api_key_file) {
+		r = peal_secret_read("--api-key-file", settings->api_key_file, &server->api_key,
+				     usage);
+		if (r == 0 && !peal_option_is_key(server->api_key))
+			r = peal_usage_set(usage, "--api-key-file: the key must be 1 to 1000 "
+						  "characters of ASCII, without blanks");
+	}
+	if (r == 0 && settings->redis)
+		r = peal_redis_settings_adapter(settings, &server->adapter, usage);
+	return r;
+}
+
+static int make_place(struct server *server)
+{
+	const char *address = server->settings->internal_listen;
+	char host[256];
+	uint16_t port;
+	int r;
+
+	server->place = (struct peal_place){ .node = server->node };
+	if (!address || !peal_option_split_address(address, host, sizeof(host), &port))
+		return 0;
+	r = peal_http_listener_new(server->node, host, port, &server->place.listener);
+	if (r < 0)
+		peal_logging_say(&server->logging, PEAL_LOG_ERROR,
+				 "cannot listen where --internal-listen says",
+				 PEAL_LOGGING_TEXT("address", address));
+	else
+		peal_logging_say(&server->logging, PEAL_LOG_INFO, "listening for operators",
+				 PEAL_LOGGING_TEXT("host", host),
+				 PEAL_LOGGING_NUMBER(
+					 "port", peal_http_listener_port(server->place.listener)));
+	return r;
+}
+
+static int serve_api(struct server *server)
+{
+	const char *key = server->api_key ? server->api_key : server->settings->api_key;
+	int r = key && *key ? peal_api_attach(&server->place, key, &server->api) : 0;
+
+	peal_secret_free(server->api_key);
+	server->api_key = NULL;
+	return r;
+}
+
+static int serve_console(struct server *server)
+{
+	const struct peal_settings *settings = server->settings;
+
+	int r = 0;
+
+	if (!settings->demo)
+		return 0;
+	if (server->place.listener && server->client_files)
+		r = peal_client_files_also(server->client_files, &server->place, settings->path);
+	if (r == 0)
+		r = peal_console_attach(&server->place, settings->path, settings->host,
+					&server->console);
 	return r;
 }
 
@@ -234,10 +311,16 @@ static void warn(struct server *server)
 
 static int run(struct server *server)
 {
-	const struct peal_settings *settings = server->settings;
-	size_t max_clients = (size_t)settings->max_clients;
-	int r;
+	size_t max_clients = (size_t)server->settings->max_clients;
+	struct peal_usage usage = { { 0 } };
+	int r = prepare(server, &usage);
 
+	if (r > 0) {
+		fprintf(stderr, "peal: %s\nTry `peal serve --help`.\n", usage.text);
+		return PEAL_EXIT_USAGE;
+	}
+	if (r < 0)
+		return fail(server, "the node cannot be made", r);
 	warn(server);
 	if (peal_file_limit_apply(&max_clients, &server->logging) < 0)
 		return PEAL_EXIT_FAILURE;
@@ -254,14 +337,19 @@ static int run(struct server *server)
 	if (r == 0)
 		r = serve_client(server);
 	if (r == 0)
-		r = peal_health_attach(server->node);
-	if (r == 0 && settings->demo)
-		r = peal_console_attach(server->node, settings->path, &server->console);
+		r = make_place(server);
+	if (r == 0)
+		r = peal_health_attach(&server->place);
+	if (r == 0)
+		r = serve_api(server);
 	if (r != 0)
 		return fail(server, "the node cannot be set up", r);
 	r = peal_node_listen(server->node);
 	if (r != 0)
 		return fail(server, "the node cannot listen", r);
+	r = serve_console(server); /* it names the port */
+	if (r != 0)
+		return fail(server, "the node cannot be set up", r);
 	say_listening(server);
 	if (event_base_dispatch(server->base) < 0)
 		return fail(server, "the event loop failed", -EIO);
@@ -285,6 +373,9 @@ int peal_serve(const struct peal_settings *settings)
 	signal(SIGPIPE, SIG_IGN);
 	code = run(&server);
 	peal_node_free(server.node);
+	peal_adapter_free(server.adapter);
+	peal_secret_free(server.api_key);
+	peal_api_free(server.api);
 	peal_console_free(server.console);
 	peal_client_files_free(server.client_files);
 	if (server.sigterm)
