@@ -1,7 +1,7 @@
 /* A Redis of one connection, for its publish and subscribe only. */
 #include "tests/support/fake_redis.h"
 
-#include <assert.h>
+#include <check.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ struct peal_redis_connection {
 	bool ready;
 };
 
-#define MOST 4096
+#define MOST 8192
 
 static struct {
 	struct peal_redis_connection *connection;
@@ -33,13 +33,20 @@ static struct {
 	char log[16384];
 } redis;
 
+static char *copy_of(const char *text)
+{
+	char *copy = strdup(text);
+	ck_assert_ptr_nonnull(copy);
+	return copy;
+}
+
 static struct words *new_words(size_t count, const char *const *words)
 {
 	struct words *copy = calloc(1, sizeof(*copy) + count * sizeof(char *));
-	assert(copy);
+	ck_assert_ptr_nonnull(copy);
 	copy->count = count;
 	for (size_t i = 0; i < count; i++)
-		assert((copy->word[i] = strdup(words[i])));
+		copy->word[i] = copy_of(words[i]);
 	return copy;
 }
 
@@ -108,8 +115,8 @@ static void work_on(const struct words *command)
 		while (at < *count && strcmp(names[at], command->word[i]))
 			at++;
 		if (subscribe && at == *count) {
-			assert(at < MOST);
-			assert((names[(*count)++] = strdup(command->word[i])));
+			ck_assert_uint_lt(at, MOST);
+			names[(*count)++] = copy_of(command->word[i]);
 		} else if (!subscribe && at < *count) {
 			free(names[at]);
 			names[at] = names[--*count];

@@ -21,8 +21,8 @@ static char trace[4096], logged[2048];
 
 static void note(const char *text, size_t length)
 {
-	strncat(trace, text, length);
-	strcat(trace, " ");
+	size_t at = strlen(trace);
+	snprintf(trace + at, sizeof(trace) - at, "%.*s ", (int)length, text);
 }
 
 /* The messages of the random test are numbers. */
