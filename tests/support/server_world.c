@@ -15,7 +15,9 @@ struct world world = {
 
 struct peal_server *peal_node_server(struct peal_node *node)
 {
-	ck_assert_ptr_eq(node, world.node);
+	/* An assertion allocates, which must not fail where tests make that fail. */
+	if (node != world.node)
+		ck_abort_msg("another node");
 	return world.server;
 }
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "server/peer.h"
 #include "server/server_private.h"
 
 void *__real_malloc(size_t size);
@@ -199,6 +200,171 @@ START_TEST(without_memory_calls_fail_sessions_may_close_and_nothing_is_lost_or_l
 }
 END_TEST
 
+/* --- with other nodes --------------------------------------------------------------------------
+ */
+
+static struct peal_round *asked_round;
+static struct peal_fetch *asked_fetch;
+static size_t answers;
+
+static int ask_others(struct peal_namespace *ns, const struct peal_target *target,
+		      const char *event, size_t event_length, const struct peal_args *args,
+		      unsigned timeout_ms, struct peal_round *round, void *context)
+{
+	(void)ns, (void)target, (void)event, (void)event_length, (void)args, (void)timeout_ms;
+	(void)context;
+	asked_round = round;
+	return 0;
+}
+
+static int fetch_from_others(struct peal_namespace *ns, const struct peal_target *target,
+			     unsigned timeout_ms, struct peal_fetch *fetch, void *context)
+{
+	(void)ns, (void)target, (void)timeout_ms, (void)context;
+	asked_fetch = fetch;
+	return 0;
+}
+
+static void broadcast_to_others(struct peal_namespace *ns, const struct peal_target *target,
+				const char *event, size_t event_length,
+				const struct peal_args *args, void *context)
+{
+	(void)ns, (void)target, (void)event, (void)event_length, (void)args, (void)context;
+}
+
+static const struct peal_remote others = { .ask = ask_others,
+					   .fetch = fetch_from_others,
+					   .broadcast = broadcast_to_others };
+
+static void on_asked_answer(struct peal_asked *asked, const struct peal_args *answer)
+{
+	(void)asked;
+	(void)answer;
+}
+
+static void on_asked_done(struct peal_asked *asked, bool all_answered)
+{
+	(void)all_answered;
+	asked->done = NULL; /* once */
+}
+
+static void on_server_reply(struct peal_server_reply *reply, const struct peal_args *answer)
+{
+	(void)reply;
+	(void)answer;
+	answers++;
+}
+
+static void on_server_event(struct peal_namespace *ns, const struct peal_event *event,
+			    void *userdata)
+{
+	struct peal_responder *responder;
+	(void)ns;
+	(void)userdata;
+	if (peal_event_responder(event, &responder) == 0)
+		(void)peal_respond(responder, "x", PEAL_BYTES("\x01", 1));
+}
+
+/* What this node asks others. Return: how many one-shot callbacks are due. */
+static size_t live_asking(size_t *called)
+{
+	static const char *const names[] = { "node-2", "node-3" };
+	static const char *const rooms[] = { "r" };
+	static const char placeholder[] = "{\"_placeholder\":true,\"num\":0}";
+	const struct peal_remote_result result = { .clients_expected = 2,
+						   .servers_expected = 2,
+						   .missing_servers = names,
+						   .missing_server_count = 2 };
+	const struct peal_socket_info info = {
+		.id = "id", .data = "{}", .handshake = "{}", .rooms = rooms, .room_count = 1
+	};
+	const struct peal_bytes bytes = { "1", 1 };
+	size_t due = 0;
+	struct peal_namespace *far = peal_of_remote(world.node, "/far");
+	if (far) {
+		(void)peal_emit(far, PEAL_TO(.except = PEAL_ROOMS("a")), "x", 1);
+		peal_of_remote_release(far);
+	}
+	(void)peal_socket_broadcast(neighbour, PEAL_TO(.except = PEAL_ROOMS("a")), "x");
+	if (peal_emit_ack(io, PEAL_ALL, 50, count_acks, called, "x") == 0) {
+		struct peal_args answer;
+		due++;
+		peal_args_init(&answer, placeholder, strlen(placeholder), 1, &bytes, 1);
+		peal_round_remote_answer(asked_round, &answer);
+		peal_round_remote_answer(asked_round, NULL);
+		peal_round_remote_end(asked_round, &result);
+		peal_args_deinit(&answer);
+	}
+	if (peal_sockets_fetch(io, PEAL_ALL, 0, count_sockets, called) == 0) {
+		due++;
+		(void)!peal_fetch_remote_add(asked_fetch, "node-2", &info, 1);
+		peal_fetch_remote_end(asked_fetch, PEAL_ACK_OK);
+	}
+	return due;
+}
+
+/* What others ask this node. Return: whether all of it has ended. */
+static bool live_answering(void)
+{
+	struct peal_asked asked = { .answer = on_asked_answer, .done = on_asked_done };
+	struct peal_server_reply reply;
+	struct peal_snapshot *snapshot;
+	const struct peal_target everyone = { 0 };
+	const struct peal_socket_info *infos;
+	struct peal_args args;
+	uint32_t asked_count;
+	size_t count;
+	uint64_t number;
+	peal_args_init(&args, "1", 1, 1, NULL, 0);
+	(void)!peal_peer_broadcast(io, &everyone, "e", 1, &args, UINT64_MAX, &count);
+	(void)!peal_peer_ask(io, &everyone, "e", 1, &args, 40, &asked, &asked_count);
+	fake_session_say(neighbour_session, "431[1]");
+	(void)!peal_peer_join(io, &everyone, PEAL_ROOMS("p", "q"), &count, &number);
+	(void)!peal_peer_leave(io, &everyone, PEAL_ROOMS("p"), &count);
+	if (peal_peer_fetch(io, &everyone, &snapshot, &infos, &count) == 0)
+		peal_snapshot_free(snapshot);
+	peal_server_reply_init(&reply, on_server_reply);
+	(void)!peal_peer_server_event(io, "e", &args, &reply);
+	peal_server_reply_forget(&reply);
+	peal_args_deinit(&args);
+	wait_ms(100);
+	(void)!peal_peer_disconnect(io, &everyone, true, &count);
+	/* Assertions allocate as well. */
+	return !asked.round;
+}
+
+START_TEST(without_memory_nothing_between_nodes_is_lost_or_left)
+{
+	for (size_t nth = 1;; nth++) {
+		size_t called = 0, due;
+		begin();
+		io = peal_io(world.node);
+		neighbour = peal_socket_ref(new_socket());
+		neighbour_session = peal_socket_session(neighbour);
+		peal_server_set_remote(world.server, &others);
+		ck_assert_int_eq(peal_on_server_event(io, "e", on_server_event, NULL), 0);
+		answers = 0;
+		failed = false;
+		failing = nth;
+		due = live_asking(&called);
+		bool ended = live_answering();
+		failing = 0;
+		ck_assert(ended);
+		peal_server_set_remote(world.server, NULL);
+		end();
+		ck_assert_msg(called == due, "allocation %zu: %zu of %zu", nth, called, due);
+		ck_assert_uint_le(answers, 1);
+		peal_socket_unref(neighbour);
+		if (!failed) {
+			ck_assert_uint_gt(nth, 30);
+			ck_assert_uint_eq(due, 2);
+			ck_assert_uint_eq(answers, 1);
+			break;
+		}
+	}
+}
+END_TEST
+
 START_TEST(a_child_that_nobody_could_join_for_want_of_memory_is_cleaned_up)
 {
 	world.options.cleanup_empty_child_namespaces = true;
@@ -305,6 +471,7 @@ START_TEST(an_idle_client_costs_the_server_less_than_600_bytes)
 END_TEST
 
 UNIT_MAIN("server_memory", without_memory_calls_fail_sessions_may_close_and_nothing_is_lost_or_left,
+	  without_memory_nothing_between_nodes_is_lost_or_left,
 	  a_child_that_nobody_could_join_for_want_of_memory_is_cleaned_up,
 	  a_server_that_cannot_be_made_says_so, a_broadcast_allocates_nothing_per_recipient,
 	  joining_and_leaving_allocate_nothing_per_membership_in_the_long_run,

@@ -157,6 +157,9 @@ static const struct peal_remote remote = {
 static void set_up(void)
 {
 	world.options.uid = "uidUID";
+	next_number = 0;
+	refusal = 0;
+	clear_record();
 	begin();
 	io = peal_io(world.node);
 	peal_server_set_remote(world.server, &remote);
