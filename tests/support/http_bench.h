@@ -38,6 +38,7 @@ struct bench {
 	struct peal_stats stats;
 	struct peal_log log;
 	struct peal_loop *loop;
+	struct peal_barrier barrier;
 	struct peal_http_server *server;
 	struct peal_cors *cors;
 	struct peal_http_request *parked[BENCH_PARKED];
@@ -171,6 +172,7 @@ static inline void bench_open(size_t max_connections, const char *trusted)
 	for (size_t i = 0; i < BENCH_BIG; i++)
 		bench.big[i] = (char)('a' + i % 23);
 	struct peal_http_options options = { .max_connections = max_connections,
+					     .barrier = &bench.barrier,
 					     .trusted_proxies = &trusted,
 					     .trusted_proxy_count = trusted ? 1 : 0 };
 	struct peal_cors_options cors = { .origin = PEAL_CORS_ANY,
@@ -180,6 +182,7 @@ static inline void bench_open(size_t max_connections, const char *trusted)
 	ck_assert_int_eq(peal_loop_new(NULL, FAKE_CLOCK(&bench.clock), &bench.stats, &bench.log,
 				       &bench.loop),
 			 0);
+	peal_barrier_init(&bench.barrier, bench.loop, &bench.stats);
 	ck_assert_int_eq(
 		peal_http_server_new(bench.loop, &options, &bench.stats, &bench.log, &bench.server),
 		0);
@@ -224,6 +227,8 @@ static inline void bench_close(void)
 	peal_http_server_free(bench.server); /* NULL when the test did it */
 	bench_check_endings();
 	ck_assert_uint_eq(bench.stats.http_connections, 0);
+	ck_assert(peal_list_empty(&bench.barrier.waiters));
+	peal_barrier_deinit(&bench.barrier);
 	peal_loop_free(bench.loop);
 	peal_cors_free(bench.cors);
 	if (bench.socket >= 0)

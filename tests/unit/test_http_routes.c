@@ -215,9 +215,96 @@ START_TEST(routes_and_mounts_that_make_no_sense_are_refused)
 }
 END_TEST
 
+START_TEST(a_reply_waits_for_the_subscriptions_before_it_and_for_no_later_ones)
+{
+	char name[] = "X-Name", value[] = "value", body[] = "joined";
+	const struct peal_header header = { name, value };
+	open_with_routes();
+	struct client *client = client_new(), *other = client_new();
+	client_send(client, "POST /hold HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n");
+	uint64_t number = peal_barrier_issue(&bench.barrier);
+	peal_http_reply(held, 200, &header, 1, body, strlen(body));
+	/* All of it was copied. */
+	name[0] = value[0] = body[0] = '!';
+	peal_barrier_issue(&bench.barrier);
+	ck_assert(client_waits(client));
+	/* A mounted handler answers at once. */
+	client_send(other, "GET /t/x HTTP/1.1\r\n" HOST "\r\n");
+	ck_assert_uint_eq(client_answer(other), 200);
+	peal_barrier_reach(&bench.barrier, number);
+	ck_assert_uint_eq(client_answer(client), 200);
+	ck_assert_str_eq(client->body, "joined");
+	ck_assert_str_eq(client_header(client, "X-Name"), "value");
+	/* The connection goes on. */
+	peal_barrier_let_go(&bench.barrier);
+	client_send(client, "GET /style.css HTTP/1.1\r\n" HOST "\r\n");
+	ck_assert_uint_eq(client_answer(client), 200);
+	ck_assert_str_eq(client->body, "p{}");
+	client_free(client);
+	client_free(other);
+	bench_close();
+}
+END_TEST
+
+START_TEST(a_client_may_leave_while_its_reply_waits)
+{
+	open_with_routes();
+	struct client *client = client_new();
+	client_send(client, "GET /hold HTTP/1.1\r\n" HOST "\r\n");
+	uint64_t number = peal_barrier_issue(&bench.barrier);
+	peal_http_reply(held, 200, NULL, 0, "void", 4);
+	client_hang_up(client, true);
+	bench_pump();
+	peal_barrier_reach(&bench.barrier, number);
+	client_free(client);
+	bench_close();
+}
+END_TEST
+
+START_TEST(the_server_may_be_freed_while_replies_wait)
+{
+	open_with_routes();
+	struct client *client = client_new(), *gone = client_new();
+	client_send(gone, "GET /hold HTTP/1.1\r\n" HOST "\r\n");
+	peal_barrier_issue(&bench.barrier);
+	peal_http_reply(held, 200, NULL, 0, "void", 4);
+	client_hang_up(gone, true);
+	client_send(client, "GET /hold HTTP/1.1\r\n" HOST "\r\n");
+	peal_http_reply(held, 200, NULL, 0, "void", 4);
+	ck_assert_uint_eq(bench.stats.barrier_waits, 2);
+	client_free(client);
+	client_free(gone);
+	bench_close();
+}
+END_TEST
+
+START_TEST(replies_that_are_too_much_to_keep_do_not_wait)
+{
+	open_with_routes();
+	struct client *client = client_new(), *other = client_new();
+	size_t length = PEAL_LIMIT_HTTP_WAITING_BYTES / 2 + 1;
+	char *body = calloc(1, length);
+	client_send(client, "GET /hold HTTP/1.1\r\n" HOST "\r\n");
+	struct peal_http_request *first = held;
+	client_send(other, "DELETE /hold HTTP/1.1\r\n" HOST "\r\n");
+	ck_assert_ptr_ne(held, first);
+	peal_barrier_issue(&bench.barrier);
+	peal_http_reply(first, 200, NULL, 0, body, length);
+	peal_http_reply(held, 500, NULL, 0, body, length);
+	ck_assert_uint_eq(bench.stats.barrier_waits, 1);
+	free(body);
+	client_free(client);
+	client_free(other);
+	bench_close();
+}
+END_TEST
+
 UNIT_MAIN("http_routes", a_route_answers_its_exact_path_with_or_without_a_query,
 	  other_methods_get_405_with_the_allowed_ones, a_route_is_called_when_the_body_is_complete,
 	  a_reply_is_legal_after_the_client_left, a_reply_is_legal_after_the_server_is_gone,
 	  an_invalid_reply_becomes_500, answers_without_a_body_have_no_length,
 	  a_route_under_a_prefix_gets_its_cors_headers_and_goes_first,
-	  routes_and_mounts_that_make_no_sense_are_refused)
+	  routes_and_mounts_that_make_no_sense_are_refused,
+	  a_reply_waits_for_the_subscriptions_before_it_and_for_no_later_ones,
+	  a_client_may_leave_while_its_reply_waits, the_server_may_be_freed_while_replies_wait,
+	  replies_that_are_too_much_to_keep_do_not_wait)

@@ -482,6 +482,34 @@ START_TEST(refuses_an_id_that_cannot_stand_in_a_url)
 }
 END_TEST
 
+START_TEST(an_id_begins_with_the_prefix_and_a_dot)
+{
+	struct peal_engine_options options;
+	struct peal_engine *other;
+	peal_engine_options_init(&options);
+	char prefix[] = "n1_-abcdefghijkl";
+	options.sid_prefix = prefix;
+	ck_assert_int_eq(peal_engine_create(&context, &options, &handlers, NULL, &other), 0);
+	/* It was copied. */
+	memset(prefix, '!', 16);
+	struct peal_session *first, *second;
+	ck_assert_int_eq(peal_session_create(other, &recorder, make_request(), false, true, &first),
+			 0);
+	ck_assert_int_eq(
+		peal_session_create(other, &recorder, make_request(), false, true, &second), 0);
+	const char *sid = peal_session_sid(first);
+	ck_assert_int_eq(strncmp(sid, "n1_-abcdefghijkl.", 17), 0);
+	ck_assert_uint_eq(strlen(sid), 17 + 20);
+	ck_assert_ptr_null(strchr(sid + 17, '.'));
+	ck_assert_str_ne(sid, peal_session_sid(second));
+	ck_assert_ptr_eq(peal_engine_find(other, sid, strlen(sid)), first);
+	ck_assert_ptr_null(peal_engine_find(other, sid + 17, 20));
+	peal_engine_discard_all(other);
+	peal_loop_step(loop);
+	peal_engine_destroy(other);
+}
+END_TEST
+
 static void unheard(enum peal_log_level level, const char *message,
 		    const struct peal_log_field *fields, size_t count, void *userdata)
 {
@@ -496,6 +524,17 @@ START_TEST(refuses_options_out_of_range)
 	context.log = &quiet;
 	peal_engine_options_init(&options);
 	options.ping_interval_ms = 0;
+	ck_assert_int_eq(peal_engine_create(&context, &options, &handlers, NULL, &other), -EINVAL);
+	static const char *const prefixes[] = { "", "a.b", "a b", "\xc3\xa9", "12345678901234567" };
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
+		peal_engine_options_init(&options);
+		options.sid_prefix = prefixes[i];
+		ck_assert_int_eq(peal_engine_create(&context, &options, &handlers, NULL, &other),
+				 -EINVAL);
+	}
+	peal_engine_options_init(&options);
+	options.sid_prefix = "n1";
+	options.generate_id = bad_id;
 	ck_assert_int_eq(peal_engine_create(&context, &options, &handlers, NULL, &other), -EINVAL);
 	peal_engine_options_init(&options);
 	options.path = "engine.io";
@@ -528,4 +567,4 @@ UNIT_MAIN_WITH("session", set_up, tear_down, announces_exactly_the_five_keys_in_
 	       sends_binary_as_base64_to_a_client_that_cannot_take_it,
 	       refuses_text_that_is_not_utf8, queues_a_run_of_frames_together,
 	       the_outbox_keeps_order_over_its_chunks, refuses_an_id_that_cannot_stand_in_a_url,
-	       refuses_options_out_of_range)
+	       an_id_begins_with_the_prefix_and_a_dot, refuses_options_out_of_range)
