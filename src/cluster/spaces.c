@@ -177,6 +177,8 @@ void peal_spaces_tick(struct peal_cluster *cluster)
 	for (; entry; entry = next) {
 		struct peal_space *space = peal_container(entry, struct peal_space, entry);
 		next = peal_hash_next(&cluster->spaces, entry);
+		if (now_ms >= space->wide_until_ms)
+			peal_interest_forget_wide(space);
 		if (space->ns)
 			continue;
 		if (space->open)
