@@ -198,6 +198,8 @@ int peal_demo_attach(struct peal_namespace *ns)
 	if (r == 0)
 		r = peal_on(ns, "leave", on_leave, NULL);
 	if (r == 0)
+		r = peal_on(ns, "nodes", peal_demo_on_nodes, NULL);
+	if (r == 0)
 		r = peal_on(ns, "broadcast", peal_demo_on_broadcast, NULL);
 	return r;
 }

@@ -15,6 +15,7 @@ struct order {
 	const char *to, *room, *text, *event;
 	const cJSON *args;
 	unsigned timeout_ms; /* 0: no acknowledgements */
+	bool local;	     /* only clients of this node */
 };
 
 /* An acknowledged broadcast under way. */
@@ -34,6 +35,7 @@ static const char *read_order(const struct peal_args *args, struct order *order)
 {
 	const cJSON *object = peal_args_json(args, 0);
 	const cJSON *timeout = cJSON_GetObjectItemCaseSensitive(object, "timeout");
+	const cJSON *local = cJSON_GetObjectItemCaseSensitive(object, "local");
 
 	if (!cJSON_IsObject(object))
 		return "broadcast needs an object";
@@ -60,6 +62,9 @@ static const char *read_order(const struct peal_args *args, struct order *order)
 	if (order->args &&
 	    (!cJSON_IsArray(order->args) || cJSON_GetArraySize(order->args) > PEAL_DEMO_ARGS))
 		return "args must be an array of at most 16";
+	if (local && !cJSON_IsBool(local))
+		return "local must be true or false";
+	order->local = cJSON_IsTrue(local);
 	if (timeout && !cJSON_IsNull(timeout)) {
 		double ms = cJSON_IsNumber(timeout) ? timeout->valuedouble : 0;
 
@@ -164,6 +169,7 @@ static cJSON *make_answer(const struct peal_acks *acks, struct peal_namespace *n
 	servers = cJSON_AddArrayToObject(answer, "missingServers");
 	for (size_t i = 0; i < acks->missing_server_count && i < PEAL_DEMO_LISTED; i++)
 		cJSON_AddItemToArray(servers, cJSON_CreateString(acks->missing_servers[i]));
+	cJSON_AddNumberToObject(answer, "unnamedMissing", (double)acks->unnamed_missing_servers);
 	return answer;
 }
 
@@ -218,17 +224,19 @@ static int emit(struct peal_socket *socket, const struct order *order, const str
 		struct round *round)
 {
 	struct peal_namespace *ns = peal_socket_namespace(socket);
-	const struct peal_target *room = PEAL_TO(.rooms = PEAL_ROOMS(order->room));
+	const struct peal_target target = {
+		.rooms = !strcmp(order->to, "room") ? PEAL_ROOMS(order->room)
+						    : (struct peal_rooms){ 0 },
+		.flags = order->local ? PEAL_LOCAL : 0,
+	};
 
 	if (!strcmp(order->to, "others"))
-		return round ? peal_socket_broadcast_ack_args(socket, PEAL_ALL, order->timeout_ms,
+		return round ? peal_socket_broadcast_ack_args(socket, &target, order->timeout_ms,
 							      on_acks, round, order->event, args)
-			     : peal_socket_broadcast_args(socket, PEAL_ALL, order->event, args);
-	if (!strcmp(order->to, "everyone"))
-		room = PEAL_ALL;
-	return round ? peal_emit_ack_args(ns, room, order->timeout_ms, on_acks, round, order->event,
-					  args)
-		     : peal_emit_args(ns, room, order->event, args);
+			     : peal_socket_broadcast_args(socket, &target, order->event, args);
+	return round ? peal_emit_ack_args(ns, &target, order->timeout_ms, on_acks, round,
+					  order->event, args)
+		     : peal_emit_args(ns, &target, order->event, args);
 }
 
 static const char *error_text(int code)

@@ -42,6 +42,8 @@ struct cJSON *peal_demo_ok(void);
 struct cJSON *peal_demo_error(const char *error);
 void peal_demo_reply(const struct peal_event *event, struct cJSON *object);
 
+/* Answers with the members of the cluster. */
+void peal_demo_on_nodes(struct peal_socket *socket, const struct peal_event *event, void *userdata);
 void peal_demo_on_broadcast(struct peal_socket *socket, const struct peal_event *event,
 			    void *userdata);
 

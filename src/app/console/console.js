@@ -1,5 +1,6 @@
 /*
- * The console page: one Socket.IO connection to the node that served it.
+ * The console page: one Socket.IO connection to the node that served it. When the page came from the operators'
+ * listener (--internal-listen), Socket.IO is on another port of the same node.
  *
  * Everything that came from others is shown through textContent, never as HTML.
  */
@@ -8,9 +9,12 @@
 (() => {
   const LOG_CEILING = 500;
   const byId = (id) => document.getElementById(id);
-  const path = document.documentElement.dataset.path;
+  const { path, host, port } = document.documentElement.dataset;
+  const REFRESH_MS = 2000;
 
   let socket = null;
+  let server = "";
+  let refresh = 0;
   let maxText = 4096;
   const rooms = new Set();
 
@@ -59,6 +63,13 @@
     return false;
   }
 
+  /* Undefined: where the page came from. */
+  function address() {
+    if (!port) return undefined;
+    const name = !host ? location.hostname : host.includes(":") ? `[${host}]` : host;
+    return `${location.protocol}//${name}:${port}`;
+  }
+
   function bytes(text) {
     return new TextEncoder().encode(text).length;
   }
@@ -76,8 +87,12 @@
     byId("transport").disabled = state !== "off";
     byId("join").disabled = !connected;
     byId("send").disabled = !connected;
-    if (!connected)
+    if (!connected) {
       for (const fact of ["id", "server", "transport"]) byId(`fact-${fact}`).textContent = "–";
+      clearTimeout(refresh);
+      byId("nodes").replaceChildren();
+      byId("nodes-summary").textContent = "Connect to see its nodes.";
+    }
   }
 
   function showTransport() {
@@ -94,6 +109,7 @@
     const before = [...rooms];
     setRooms([]);
     before.forEach(join);
+    askNodes();
   }
 
   function onDisconnect(reason) {
@@ -112,8 +128,10 @@
     log("bad", "error", `cannot connect: ${error.message}`);
   }
 
-  function routeOf({ to, room }) {
-    return `to ${to === "room" ? `room ${room}` : to === "others" ? "everyone else" : "everyone"}`;
+  function routeOf({ to, room, local }) {
+    const who = to === "room" ? `room ${room}` : to === "others" ? "everyone else" : "everyone";
+
+    return `to ${who}${local ? " on this node" : ""}`;
   }
 
   function onMessage(...args) {
@@ -127,7 +145,7 @@
       log("in", "message", message.text, { who: message.name, route: routeOf(message) + result });
     else
       log("in", "event", JSON.stringify(message) ?? "", { who: "message" });
-    if (answers) answer({ id: socket.id, name: byId("name").value.trim() });
+    if (answers) answer({ id: socket.id, name: byId("name").value.trim(), server });
   }
 
   function connect() {
@@ -138,15 +156,18 @@
     };
 
     if (transport) options.transports = [transport];
+    /* Another port is another origin: polling needs --cors-origin there, WebSocket does not. */
+    else if (port) options.transports = ["websocket"];
     if (socket) socket.removeAllListeners();
-    socket = io(options);
+    socket = io(address(), options);
     setState("wait", "Connecting…");
     socket.on("connect", onConnect);
     socket.on("disconnect", onDisconnect);
     socket.on("connect_error", onConnectError);
     socket.on("message", onMessage);
     socket.on("welcome", (welcome) => {
-      byId("fact-server").textContent = welcome.server;
+      server = welcome.server;
+      byId("fact-server").textContent = server;
       maxText = welcome.limits.text;
     });
     socket.onAny((event, ...args) => {
@@ -206,6 +227,35 @@
     });
   }
 
+  /* --- the cluster -------------------------------------------------------------------------------- */
+
+  function showNodes({ state, count, unnamed, nodes }) {
+    const others = unnamed ? `, and ${unnamed} servers without a name` : "";
+
+    byId("nodes-summary").textContent =
+      state === "alone" ? "This node is alone." : `${count} nodes${others}. Redis: ${state}.`;
+    byId("nodes-summary").dataset.state = state;
+    byId("nodes").replaceChildren(...nodes.map((node) => {
+      const item = element("li", undefined, node.silent ? "silent" : node.self ? "self" : "");
+      const clients = node.clients === 1 ? "1 client" : `${node.clients} clients`;
+
+      item.append(element("strong", node.name));
+      item.append(element("span", node.silent ? "silent" : node.self ? `${clients}, you are here` : clients));
+      return item;
+    }));
+  }
+
+  function askNodes() {
+    const asked = socket;
+
+    clearTimeout(refresh);
+    asked.timeout(REFRESH_MS * 5).emit("nodes", (error, answer) => {
+      if (asked !== socket || !socket.connected) return;
+      if (!error && answer.ok) showNodes(answer);
+      refresh = setTimeout(askNodes, REFRESH_MS);
+    });
+  }
+
   /* --- broadcasts -------------------------------------------------------------------------------- */
 
   function fillPeople(id, names) {
@@ -217,13 +267,21 @@
 
   function showAnswers(answer) {
     const { expected, answered } = answer.clients;
+    const several = answer.servers.expected > 1;
+    const servers = several ? ` on ${answer.servers.answered} of ${answer.servers.expected} nodes` : "";
     const summary =
-      (expected === 0 ? "Nobody was asked" : `${answered} of ${expected} answered`) +
+      (expected === 0 ? "Nobody was asked" : `${answered} of ${expected} answered${servers}`) +
       (answer.error ? `: ${answer.error}` : "");
-    const silent = answer.missingServers.map((name) => `server ${name}`);
+    const silent = answer.missingServers.map((name) => `node ${name}`);
+    const nameOf = (one) => {
+      const name = String((one && one.name) ?? JSON.stringify(one));
+      return several && typeof one?.server === "string" ? `${name} on ${one.server}` : name;
+    };
+
+    if (answer.unnamedMissing) silent.push(`${answer.unnamedMissing} servers without a name`);
 
     byId("answers-summary").textContent = summary;
-    fillPeople("answered", answer.responses.map((one) => String((one && one.name) ?? JSON.stringify(one))));
+    fillPeople("answered", answer.responses.map(nameOf));
     fillPeople("missing", answer.missing.map((one) => one.name || one.id).concat(silent));
     show("answers", true);
     log(answer.error ? "bad" : "note", "answers", summary);
@@ -238,6 +296,7 @@
       return;
     }
     if (order.to === "room") order.room = byId("target").value;
+    if (form.elements.reach.value === "local") order.local = true;
     if (byId("ask").checked) {
       order.timeout = byId("timeout").valueAsNumber;
       byId("answers-summary").textContent = "Waiting for answers…";
