@@ -22,47 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "protocol/json.h"
-#include "server/server_private.h"
-
-/* What other nodes have to do with a round. */
-struct remote_part {
-	void *cluster; /* the cluster's pointer */
-	bool open;     /* something may still come */
-	bool complete;
-	size_t clients_expected, servers_expected, servers_answered, unnamed_missing;
-	const char **missing_servers; /* one allocation */
-	size_t missing_server_count;
-	size_t answers, answer_bytes;
-};
-
-struct peal_round {
-	struct peal_hash_entry entry; /* in the namespace, while clients are asked */
-	uint64_t id;
-	struct peal_namespace *ns;
-	struct peal_list link;	      /* in the server */
-	struct peal_list socket_link; /* in the one socket, unless it is a round of many */
-	struct peal_timer timer;
-	struct peal_result result;
-	peal_acks_fn *acks_fn;
-	peal_ack_fn *ack_fn;
-	void *userdata;
-	struct peal_asked *asked_for; /* NULL: the result is for the application */
-	struct remote_part *remote;   /* NULL: no other node is asked */
-	bool single;
-	bool local_ended; /* no ACK is taken any more */
-	bool telling;	  /* asked_for is hearing of an answer: nothing is freed */
-	bool ended;
-	enum peal_ack_error error;
-	/* References to the sockets that were asked, hashed by their address; bit 0 tells that it
-	 * has answered. Afterwards the same memory holds the ids of those that did not. */
-	uintptr_t *asked;
-	uint32_t asked_capacity;     /* a power of two */
-	uintptr_t only;		     /* the table of one */
-	uint32_t expected, answered; /* clients of this node */
-	uint32_t response_count, response_capacity;
-	struct peal_args **responses;
-};
+#include "server/round.h"
 
 #define ANSWERED ((uintptr_t)1)
 
@@ -132,7 +92,7 @@ static void round_free(struct peal_round *round)
 	free(round);
 }
 
-static void end_local(struct peal_round *round)
+void peal_round_end_local(struct peal_round *round)
 {
 	if (round->local_ended)
 		return;
@@ -143,7 +103,7 @@ static void end_local(struct peal_round *round)
 static void end(struct peal_round *round, enum peal_ack_error error)
 {
 	struct peal_namespace *ns = round->ns;
-	end_local(round);
+	peal_round_end_local(round);
 	round->ended = true;
 	round->error = error;
 	peal_timer_disarm(ns->server->loop, &round->timer);
@@ -156,7 +116,7 @@ static void end(struct peal_round *round, enum peal_ack_error error)
 		ns->broadcast_rounds--;
 }
 
-static void end_later(struct peal_round *round, enum peal_ack_error error)
+void peal_round_end_later(struct peal_round *round, enum peal_ack_error error)
 {
 	end(round, error);
 	if (round->single)
@@ -167,18 +127,13 @@ static void end_later(struct peal_round *round, enum peal_ack_error error)
 
 /* Whether anything is missing of what the parts of a round, which have ended, should have brought.
  */
-static enum peal_ack_error error_of(const struct peal_round *round)
+enum peal_ack_error peal_round_error(const struct peal_round *round)
 {
 	bool complete =
 		round->answered == round->expected && (!round->remote || round->remote->complete);
 	if (complete)
 		return PEAL_ACK_OK;
 	return round->ns->server->freeing ? PEAL_ACK_CLOSED : PEAL_ACK_TIMEOUT;
-}
-
-static bool waits_for_remote(const struct peal_round *round)
-{
-	return round->remote && round->remote->open;
 }
 
 /* Turn the table into a list of the ids of those that did not answer, in place. */
@@ -198,8 +153,8 @@ static size_t list_missing(struct peal_round *round)
 
 static void tell_many(struct peal_round *round)
 {
-	static const struct remote_part nobody;
-	const struct remote_part *remote = round->remote ? round->remote : &nobody;
+	static const struct peal_round_part nobody;
+	const struct peal_round_part *remote = round->remote ? round->remote : &nobody;
 	size_t missing = list_missing(round);
 	struct peal_acks acks = {
 		.error = round->error,
@@ -251,7 +206,7 @@ static void end_asked(struct peal_round *round, bool all_answered)
 /* From the loop only, where the application may be called. */
 static void end_now(struct peal_round *round, enum peal_ack_error error)
 {
-	end_later(round, error);
+	peal_round_end_later(round, error);
 	/* Unless it has to wait for a join. */
 	if (peal_task_queued(&round->result.task))
 		tell(round, NULL);
@@ -265,11 +220,11 @@ static void on_deadline(struct peal_timer *timer)
 		end_asked(round, false);
 		return;
 	}
-	if (!waits_for_remote(round)) {
-		end_later(round, PEAL_ACK_TIMEOUT);
+	if (!peal_round_waits(round)) {
+		peal_round_end_later(round, PEAL_ACK_TIMEOUT);
 		return;
 	}
-	end_local(round);
+	peal_round_end_local(round);
 	if (remote && remote->ask_expired)
 		remote->ask_expired(round, remote->context);
 	else
@@ -360,23 +315,14 @@ void peal_round_set_asked(struct peal_round *round, struct peal_asked *asked)
 	asked->round = round;
 }
 
-int peal_round_open_remote(struct peal_round *round)
-{
-	round->remote = calloc(1, sizeof(*round->remote));
-	if (!round->remote)
-		return -ENOMEM;
-	round->remote->open = true;
-	return 0;
-}
-
 void peal_round_start(struct peal_round *round)
 {
 	if (round->expected)
 		return;
-	if (waits_for_remote(round))
-		end_local(round);
+	if (peal_round_waits(round))
+		peal_round_end_local(round);
 	else
-		end_later(round, error_of(round));
+		peal_round_end_later(round, peal_round_error(round));
 }
 
 void peal_round_abandon(struct peal_round *round)
@@ -404,8 +350,7 @@ static struct peal_round *find(struct peal_socket *socket, uint64_t id, uintptr_
 	return round;
 }
 
-/* Keep a copy of an answer of one item, null when there is none. */
-static int keep_response(struct peal_round *round, const struct peal_args *answer)
+int peal_round_keep(struct peal_round *round, const struct peal_args *answer)
 {
 	if (round->response_count == round->response_capacity) {
 		uint32_t capacity = round->response_capacity ? round->response_capacity * 2 : 8;
@@ -432,7 +377,7 @@ static void answer_one(struct peal_round *round, uintptr_t *slot, const struct p
 	bool any = peal_answer_first(args, &first);
 	const struct peal_args *answer = any ? &first : NULL;
 	/* Without memory it counts as not answered. */
-	int r = asked ? 0 : keep_response(round, answer);
+	int r = asked ? 0 : peal_round_keep(round, answer);
 	if (r == 0) {
 		*slot |= ANSWERED;
 		round->answered++;
@@ -452,10 +397,10 @@ static void answer_one(struct peal_round *round, uintptr_t *slot, const struct p
 		return;
 	if (asked)
 		end_asked(round, true);
-	else if (waits_for_remote(round))
-		end_local(round);
+	else if (peal_round_waits(round))
+		peal_round_end_local(round);
 	else
-		end_now(round, error_of(round));
+		end_now(round, peal_round_error(round));
 }
 
 static void answer_single(struct peal_round *round, const struct peal_args *args)
@@ -487,84 +432,6 @@ void peal_round_receive(struct peal_socket *socket, const struct peal_packet *pa
 	peal_args_deinit(&args);
 }
 
-/* --- what comes from other nodes ---------------------------------------------------------------
- */
-
-void **peal_round_remote(struct peal_round *round)
-{
-	assert(round->remote);
-	return &round->remote->cluster;
-}
-
-void peal_round_remote_answer(struct peal_round *round, const struct peal_args *answer)
-{
-	struct remote_part *remote = round->remote;
-	if (!remote || !remote->open)
-		return;
-	size_t bytes = 64;
-	if (answer)
-		bytes += answer->length;
-	for (size_t i = 0; answer && i < answer->attachment_count; i++)
-		bytes += answer->attachments[i].length;
-	if (remote->answers >= PEAL_LIMIT_CLUSTER_ANSWERS ||
-	    bytes > PEAL_LIMIT_CLUSTER_ANSWER_BYTES - remote->answer_bytes ||
-	    keep_response(round, answer) < 0)
-		return;
-	remote->answers++;
-	remote->answer_bytes += bytes;
-}
-
-/* Names in one allocation with their array; NULL without memory. */
-static const char **copy_names(const char *const *names, size_t count)
-{
-	size_t size = count * sizeof(char *);
-	for (size_t i = 0; i < count; i++)
-		size += strlen(names[i]) + 1;
-	const char **copy = malloc(size);
-	char *at = (char *)(copy + count);
-	for (size_t i = 0; copy && i < count; i++) {
-		copy[i] = at;
-		at = stpcpy(at, names[i]) + 1;
-	}
-	return copy;
-}
-
-void peal_round_remote_end(struct peal_round *round, const struct peal_remote_result *result)
-{
-	struct remote_part *remote = round->remote;
-	if (!remote || !remote->open)
-		return;
-	remote->open = false;
-	/* A client that has answered is one that was asked, whatever its server says. */
-	remote->clients_expected = result->clients_expected > remote->answers
-					   ? result->clients_expected
-					   : remote->answers;
-	remote->servers_expected = result->servers_expected;
-	remote->servers_answered = result->servers_answered;
-	remote->unnamed_missing = result->unnamed_missing_servers;
-	/* An answer that could not be kept is missing, too. */
-	remote->complete = result->complete && remote->answers >= result->clients_expected;
-	if (result->missing_server_count) {
-		remote->missing_servers =
-			copy_names(result->missing_servers, result->missing_server_count);
-		if (remote->missing_servers)
-			remote->missing_server_count = result->missing_server_count;
-		else
-			remote->unnamed_missing += result->missing_server_count;
-	}
-	if (round->local_ended)
-		end_later(round, error_of(round));
-}
-
-void peal_round_forget_remote(struct peal_server *server)
-{
-	peal_list_each (link, &server->rounds) {
-		struct peal_round *round = peal_container(link, struct peal_round, link);
-		if (!round->ended && waits_for_remote(round))
-			peal_round_remote_end(round, &(struct peal_remote_result){ 0 });
-	}
-}
-
 /* --- endings from outside ----------------------------------------------------------------------
  */
 
@@ -573,7 +440,7 @@ void peal_round_socket_left(struct peal_socket *socket)
 	peal_list_each (link, &socket->rounds) {
 		struct peal_round *round = peal_container(link, struct peal_round, socket_link);
 		if (!round->ended)
-			end_later(round, PEAL_ACK_DISCONNECTED);
+			peal_round_end_later(round, PEAL_ACK_DISCONNECTED);
 	}
 }
 
@@ -599,12 +466,12 @@ static bool close_one(struct peal_round *round)
 		end_asked(round, false);
 		return true;
 	}
-	if (waits_for_remote(round)) {
+	if (peal_round_waits(round)) {
 		round->remote->open = false;
 		if (remote && remote->ask_forget)
 			remote->ask_forget(round, remote->context);
 	}
-	end_later(round, PEAL_ACK_CLOSED);
+	peal_round_end_later(round, PEAL_ACK_CLOSED);
 	return false;
 }
 
