@@ -85,7 +85,9 @@ static inline struct peal_msgpack_reader peal_msgpack_reader(const void *bytes, 
 /* The next item; the elements of arrays and maps follow as items of their own. False when it is cut
  * off, or a count is larger than the bytes that are left could hold, or it is 0xc1. */
 bool peal_msgpack_next(struct peal_msgpack_reader *reader, struct peal_msgpack_item *ret_item);
-/* Skip one whole value, at most PEAL_LIMIT_JSON_DEPTH deep. */
+/* Skip one whole value, at most PEAL_LIMIT_CLUSTER_DEPTH deep, and the levels of a message around
+ * it.
+ */
 bool peal_msgpack_skip(struct peal_msgpack_reader *reader);
 
 /* Whether it is the undefined that peal_msgpack_put_undefined() writes. */

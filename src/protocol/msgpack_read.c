@@ -6,6 +6,9 @@
 
 #include "base/limits.h"
 
+/* Values as deep as they may be, and what messages put around them. */
+#define DEPTH (PEAL_LIMIT_CLUSTER_DEPTH + 8)
+
 static uint64_t number_at(const unsigned char *at, size_t size)
 {
 	uint64_t number = 0;
@@ -196,7 +199,7 @@ bool peal_msgpack_next(struct peal_msgpack_reader *reader, struct peal_msgpack_i
 bool peal_msgpack_skip(struct peal_msgpack_reader *reader)
 {
 	/* Of each open array or map, the items that are still to come. */
-	uint64_t left[PEAL_LIMIT_JSON_DEPTH];
+	uint64_t left[DEPTH];
 	struct peal_msgpack_item item;
 	size_t depth = 0;
 	do {
@@ -207,7 +210,7 @@ bool peal_msgpack_skip(struct peal_msgpack_reader *reader)
 		if (item.type == PEAL_MSGPACK_ARRAY || item.type == PEAL_MSGPACK_MAP) {
 			uint64_t count = item.type == PEAL_MSGPACK_MAP ? 2 * (uint64_t)item.count
 								       : item.count;
-			if (depth == PEAL_LIMIT_JSON_DEPTH)
+			if (depth == DEPTH)
 				return false;
 			left[depth++] = count;
 		}

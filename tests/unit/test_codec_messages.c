@@ -1,0 +1,745 @@
+/* What peal nodes tell each other, what is tolerated of others, and what is refused. */
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+
+#include "adapters/redis/codec.h"
+#include "base/limits.h"
+#include "protocol/args.h"
+#include "tests/unit/hex_case.h"
+
+#define UID "Jgdw79"
+#define REQUEST "P-request#/#"
+#define RESPONSE "P-response#/#"
+
+static struct peal_decoder *decoder;
+static struct peal_buffer channel_name, payload;
+
+static void before(void)
+{
+	decoder = peal_decoder_new();
+	ck_assert_ptr_nonnull(decoder);
+	channel_name = PEAL_BUFFER(4096);
+	payload = PEAL_BUFFER(PEAL_LIMIT_CLUSTER_MESSAGE_BYTES);
+}
+
+static void after(void)
+{
+	peal_decoder_free(decoder);
+	peal_buffer_deinit(&channel_name);
+	peal_buffer_deinit(&payload);
+}
+
+static int decode(const char *name, const void *bytes, size_t length,
+		  const struct peal_message **ret_message)
+{
+	struct peal_channel channel;
+	char *exact = malloc(length ? length : 1);
+	memcpy(exact, bytes, length);
+	ck_assert(peal_channel_parse("P", name, strlen(name), NULL, 0, &channel));
+	int r = peal_codec_decode(decoder, &channel, exact, length, ret_message);
+	free(exact);
+	return r;
+}
+
+static const struct peal_message *decode_text(const char *name, const char *text)
+{
+	const struct peal_message *message;
+	ck_assert_msg(!decode(name, text, strlen(text), &message), "%s", text);
+	return message;
+}
+
+static int error_of(const char *name, const char *text)
+{
+	const struct peal_message *message;
+	return decode(name, text, strlen(text), &message);
+}
+
+static int error_of_hex(const char *name, const char *hex)
+{
+	const struct peal_message *message;
+	size_t length;
+	char *bytes = hex_bytes(hex, &length);
+	int r = decode(name, bytes, length, &message);
+	free(bytes);
+	return r;
+}
+
+/* Text is never NULL, "" stands for none. */
+static struct peal_message *filled(struct peal_message *message)
+{
+	const char **texts[] = { &message->ns, &message->uid,	&message->request_id,
+				 &message->to, &message->event, &message->text };
+	if (!message->ns)
+		message->ns = "/";
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		if (!*texts[i])
+			*texts[i] = "";
+	message->packet_id = UINT64_MAX;
+	return message;
+}
+
+#define MESSAGE(...) (*filled(&(struct peal_message){ __VA_ARGS__ }))
+
+static void encode(const struct peal_message *message)
+{
+	ck_assert_int_eq(peal_codec_encode(message, "P", UID, &channel_name, &payload), 0);
+}
+
+static void assert_json(const struct peal_message *message, const char *name, const char *json)
+{
+	encode(message);
+	ck_assert_str_eq(channel_name.bytes, name);
+	ck_assert_str_eq(payload.bytes, json);
+}
+
+/* Encoded and decoded again. */
+static const struct peal_message *pass(const struct peal_message *message)
+{
+	const struct peal_message *received;
+	encode(message);
+	ck_assert_int_eq(decode(channel_name.bytes, payload.bytes, payload.length, &received), 0);
+	ck_assert_int_eq(received->type, message->type);
+	ck_assert_str_eq(received->ns, message->ns);
+	ck_assert_str_eq(received->request_id, message->request_id);
+	return received;
+}
+
+static void assert_text(const struct peal_args *args, const char *text)
+{
+	ck_assert_uint_eq(args->length, strlen(text));
+	ck_assert_mem_eq(args->text, text, strlen(text));
+}
+
+/* --- channels --- */
+
+static void assert_channel(const char *name, const char *ns, enum peal_channel_kind kind,
+			   const char *expected_ns, const char *expected_rest)
+{
+	struct peal_channel channel;
+	ck_assert(peal_channel_parse("socket.io", name, strlen(name), ns, ns ? strlen(ns) : 0,
+				     &channel));
+	ck_assert_int_eq(channel.kind, kind);
+	ck_assert_uint_eq(channel.ns_length, strlen(expected_ns));
+	ck_assert_mem_eq(channel.ns, expected_ns, channel.ns_length);
+	if (expected_rest) {
+		ck_assert_ptr_nonnull(channel.rest);
+		ck_assert_uint_eq(channel.rest_length, strlen(expected_rest));
+		ck_assert_mem_eq(channel.rest, expected_rest, channel.rest_length);
+	} else {
+		ck_assert_ptr_null(channel.rest);
+	}
+}
+
+START_TEST(channels_are_taken_apart)
+{
+	assert_channel("socket.io#/#", NULL, PEAL_CHANNEL_BROADCAST, "/", NULL);
+	assert_channel("socket.io#/admin#a b#", NULL, PEAL_CHANNEL_BROADCAST, "/admin", "a b");
+	assert_channel("socket.io#/#a#b#", NULL, PEAL_CHANNEL_BROADCAST, "/", "a#b");
+	assert_channel("socket.io#/##", NULL, PEAL_CHANNEL_BROADCAST, "/", "");
+	assert_channel("socket.io-request#/#", NULL, PEAL_CHANNEL_REQUEST, "/", NULL);
+	assert_channel("socket.io-response#/x#", NULL, PEAL_CHANNEL_RESPONSE, "/x", NULL);
+	assert_channel("socket.io-response#/x#Jgdw79#", NULL, PEAL_CHANNEL_RESPONSE, "/x",
+		       "Jgdw79");
+	assert_channel("socket.io-peal#", NULL, PEAL_CHANNEL_PEAL, "", NULL);
+}
+END_TEST
+
+START_TEST(a_namespace_that_is_known_may_hold_the_separator)
+{
+	assert_channel("socket.io#/a#b#", "/a#b", PEAL_CHANNEL_BROADCAST, "/a#b", NULL);
+	assert_channel("socket.io#/a#b#", "/a", PEAL_CHANNEL_BROADCAST, "/a", "b");
+	assert_channel("socket.io#/a#b#c#", "/a#b", PEAL_CHANNEL_BROADCAST, "/a#b", "c");
+}
+END_TEST
+
+START_TEST(foreign_channels_are_none_of_ours)
+{
+	static const char *const names[] = { "",
+					     "socket.io",
+					     "socket.io#",
+					     "socket.io#/",
+					     "socket.iox#/#",
+					     "socket.io#admin#",
+					     "socket.io#/#room",
+					     "socket.io-request#/#x#",
+					     "socket.io-peal#x",
+					     "socket.io-other#/#" };
+	struct peal_channel channel;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		ck_assert_msg(!peal_channel_parse("socket.io", names[i], strlen(names[i]), NULL, 0,
+						  &channel),
+			      "%s", names[i]);
+	ck_assert(!peal_channel_parse("socket.io", "socket.io#/ab#", 14, "/a", 2, &channel));
+}
+END_TEST
+
+START_TEST(one_room_has_a_channel_unless_the_broadcast_is_wide)
+{
+	struct peal_message message =
+		MESSAGE(.type = PEAL_MESSAGE_BROADCAST, .event = "e", .event_length = 1,
+			.target = { .rooms = PEAL_ROOMS("a#b"), .except = PEAL_ROOMS("x", "y") });
+	encode(&message);
+	ck_assert_str_eq(channel_name.bytes, "P#/#a#b#");
+	message.wide = true;
+	encode(&message);
+	ck_assert_str_eq(channel_name.bytes, "P#/#");
+	message.wide = false;
+	message.target.rooms = PEAL_ROOMS("a", "b");
+	encode(&message);
+	ck_assert_str_eq(channel_name.bytes, "P#/#");
+}
+END_TEST
+
+/* --- what peal adds --- */
+
+START_TEST(answers_go_to_who_asked_and_tell_who_answers)
+{
+	assert_json(
+		&MESSAGE(.type = PEAL_MESSAGE_COUNT, .to = "abcdef", .request_id = "r", .count = 7),
+		"P-response#/#abcdef#",
+		"{\"type\":8,\"requestId\":\"r\",\"clientCount\":7,\"uid\":\"Jgdw79\"}");
+	assert_json(&MESSAGE(.type = PEAL_MESSAGE_COUNT, .request_id = "r"), RESPONSE,
+		    "{\"type\":8,\"requestId\":\"r\",\"clientCount\":0,\"uid\":\"Jgdw79\"}");
+	assert_json(&MESSAGE(.type = PEAL_MESSAGE_CONFIRM, .to = "abcdef", .request_id = "r"),
+		    "P-response#/#abcdef#", "{\"requestId\":\"r\",\"uid\":\"Jgdw79\"}");
+	const struct peal_message *received =
+		decode_text(RESPONSE, "{\"requestId\":\"r\",\"uid\":\"Jgdw79\"}");
+	ck_assert_int_eq(received->type, PEAL_MESSAGE_CONFIRM);
+	ck_assert_str_eq(received->uid, UID);
+}
+END_TEST
+
+START_TEST(a_peal_node_that_asks_marks_its_questions)
+{
+	struct peal_message message =
+		MESSAGE(.type = PEAL_MESSAGE_FETCH, .request_id = "r", .peal = true);
+	assert_json(&message, REQUEST,
+		    "{\"uid\":\"Jgdw79\",\"requestId\":\"r\",\"type\":5,\"opts\":{\"rooms\":[],"
+		    "\"except\":[]},\"peal\":1}");
+	ck_assert(pass(&message)->peal);
+	message.peal = false;
+	ck_assert(!pass(&message)->peal);
+	message = MESSAGE(.type = PEAL_MESSAGE_ASK, .request_id = "r", .peal = true, .event = "e",
+			  .event_length = 1, .timeout_ms = 5000,
+			  .target = { .flags = PEAL_VOLATILE });
+	const struct peal_message *received = pass(&message);
+	ck_assert(received->peal);
+	ck_assert_uint_eq(received->timeout_ms, 5000);
+	ck_assert_uint_eq(received->target.flags, PEAL_VOLATILE);
+}
+END_TEST
+
+START_TEST(joins_that_want_a_confirmation_carry_an_id_beside_the_options)
+{
+	struct peal_message message =
+		MESSAGE(.type = PEAL_MESSAGE_JOIN, .request_id = "r",
+			.target = { .rooms = PEAL_ROOMS("a") }, .rooms = PEAL_ROOMS("b"));
+	assert_json(
+		&message, REQUEST,
+		"{\"uid\":\"Jgdw79\",\"requestId\":\"r\",\"type\":2,\"opts\":{\"rooms\":[\"a\"],"
+		"\"except\":[]},\"rooms\":[\"b\"]}");
+	ck_assert(!pass(&message)->old);
+}
+END_TEST
+
+START_TEST(joined_acknowledgements_keep_what_was_missing)
+{
+	struct peal_bytes bytes[] = { { "\1\2\3", 3 } };
+	struct peal_args number, null, binary;
+	peal_args_init(&number, "42", 2, 1, NULL, 0);
+	peal_args_init(&null, "null", 4, 1, NULL, 0);
+	peal_args_init(&binary, "[{\"_placeholder\":true,\"num\":0}]", 31, 1, bytes, 1);
+	const struct peal_args *answers[] = { &number, NULL, &null, &binary };
+	struct peal_message message =
+		MESSAGE(.type = PEAL_MESSAGE_ANSWERS, .to = "abcdef", .request_id = "r",
+			.answers = answers, .answer_count = 4, .number = 3, .last = true,
+			.counted = true, .count = 9);
+	const struct peal_message *received = pass(&message);
+	ck_assert_str_eq(channel_name.bytes, "P-response#/#abcdef#");
+	ck_assert_str_eq(received->uid, UID);
+	ck_assert_uint_eq(received->number, 3);
+	ck_assert(received->last && received->counted);
+	ck_assert_uint_eq(received->count, 9);
+	ck_assert_uint_eq(received->answer_count, 4);
+	assert_text(received->answers[0], "42");
+	ck_assert_ptr_null(received->answers[1]);
+	assert_text(received->answers[2], "null");
+	assert_text(received->answers[3], "[{\"_placeholder\":true,\"num\":0}]");
+	ck_assert_uint_eq(received->answers[3]->attachment_count, 1);
+	ck_assert_uint_eq(received->answers[3]->attachments[0].length, 3);
+
+	message.answer_count = 0;
+	message.counted = message.last = false;
+	received = pass(&message);
+	ck_assert_uint_eq(received->answer_count, 0);
+	ck_assert(!received->counted && !received->last);
+}
+END_TEST
+
+START_TEST(each_of_many_acknowledgements_can_be_parsed_by_its_receiver)
+{
+	enum { MANY = 3000 };
+	static struct peal_args args[MANY];
+	static const struct peal_args *answers[MANY];
+	static char texts[MANY][16];
+	for (int i = 0; i < MANY; i++) {
+		snprintf(texts[i], sizeof(texts[i]), "\"%d\"", i);
+		peal_args_init(&args[i], texts[i], strlen(texts[i]), 1, NULL, 0);
+		answers[i] = &args[i];
+	}
+	const struct peal_message *received =
+		pass(&MESSAGE(.type = PEAL_MESSAGE_ANSWERS, .to = "abcdef", .request_id = "r",
+			      .answers = answers, .answer_count = MANY));
+	ck_assert_uint_eq(received->answer_count, MANY);
+	for (int i = 0; i < MANY; i++)
+		ck_assert_int_eq(atoi(peal_args_string(received->answers[i], 0)), i);
+}
+END_TEST
+
+START_TEST(fetched_sockets_come_in_parts_to_those_who_know_parts)
+{
+	const char *const rooms[] = { "id1", "room" };
+	const struct peal_socket_info sockets[] = {
+		{ .id = "id1", .rooms = rooms, .room_count = 2, .data = "{\"n\":1}" },
+		{ .id = "id2", .rooms = rooms, .room_count = 0, .handshake = "{\"a\":[]}" }
+	};
+	struct peal_message message =
+		MESSAGE(.type = PEAL_MESSAGE_FETCHED, .request_id = "r", .to = "abcdef",
+			.sockets = sockets, .socket_count = 2, .last = true);
+	assert_json(
+		&message, "P-response#/#abcdef#",
+		"{\"requestId\":\"r\",\"uid\":\"Jgdw79\",\"sockets\":["
+		"{\"id\":\"id1\",\"handshake\":{},\"rooms\":[\"id1\",\"room\"],\"data\":{\"n\":1}},"
+		"{\"id\":\"id2\",\"handshake\":{\"a\":[]},\"rooms\":[],\"data\":{}}]}");
+	message.number = 2;
+	message.last = false;
+	const struct peal_message *received = pass(&message);
+	ck_assert_uint_eq(received->number, 2);
+	ck_assert(!received->last);
+	ck_assert_uint_eq(received->socket_count, 2);
+	ck_assert_str_eq(received->sockets[0].rooms[1], "room");
+	ck_assert_str_eq(received->sockets[0].data, "{\"n\":1}");
+	ck_assert_str_eq(received->sockets[1].data, "{}");
+	ck_assert_str_eq(received->sockets[1].handshake, "{\"a\":[]}");
+}
+END_TEST
+
+START_TEST(data_that_is_too_deep_for_json_goes_as_messagepack)
+{
+	char data[2 * PEAL_LIMIT_JSON_DEPTH];
+	size_t depth = PEAL_LIMIT_JSON_DEPTH - 1;
+	memset(data, '[', depth);
+	memset(data + depth, ']', depth);
+	data[2 * depth] = '\0';
+	const struct peal_socket_info socket = { .id = "id", .data = data, .handshake = "{}" };
+	const struct peal_message *received =
+		pass(&MESSAGE(.type = PEAL_MESSAGE_FETCHED, .request_id = "r", .last = true,
+			      .sockets = &socket, .socket_count = 1));
+	ck_assert_str_eq(received->sockets[0].data, data);
+}
+END_TEST
+
+START_TEST(events_for_servers_with_binary_go_as_messagepack)
+{
+	struct peal_bytes bytes[] = { { "\xff", 1 } };
+	struct peal_args args;
+	peal_args_init(&args, "1,{\"_placeholder\":true,\"num\":0}", 31, 2, bytes, 1);
+	const struct peal_message *received =
+		pass(&MESSAGE(.type = PEAL_MESSAGE_SERVER_EMIT, .event = "e", .event_length = 1,
+			      .args = &args));
+	ck_assert_int_ne(payload.bytes[0], '{');
+	ck_assert_uint_eq(received->args->count, 2);
+	ck_assert_uint_eq(received->args->attachment_count, 1);
+
+	struct peal_args answer;
+	peal_args_init(&answer, "{\"_placeholder\":true,\"num\":0}", 29, 1, bytes, 1);
+	const struct peal_args *answers[] = { &answer };
+	received = pass(&MESSAGE(.type = PEAL_MESSAGE_SERVER_ANSWER, .request_id = "r",
+				 .answers = answers, .answer_count = 1));
+	ck_assert_uint_eq(received->answers[0]->attachment_count, 1);
+}
+END_TEST
+
+START_TEST(announcements_are_kept_as_text)
+{
+	static const char text[] = "{\"uid\":\"Jgdw79\",\"name\":\"n1\",\"x\":[1, 2]}";
+	struct peal_message message = MESSAGE(.type = PEAL_MESSAGE_ANNOUNCE, .text = text,
+					      .text_length = sizeof(text) - 1);
+	message.ns = "";
+	const struct peal_message *received = pass(&message);
+	ck_assert_str_eq(channel_name.bytes, "P-peal#");
+	ck_assert_str_eq(received->text, text);
+	ck_assert_uint_eq(received->text_length, sizeof(text) - 1);
+	ck_assert_str_eq(received->uid, UID);
+	ck_assert(peal_codec_is_from(PEAL_CHANNEL_PEAL, payload.bytes, payload.length, UID, 6));
+	ck_assert(
+		!peal_codec_is_from(PEAL_CHANNEL_PEAL, payload.bytes, payload.length, "Jgdw7", 5));
+	ck_assert_int_eq(error_of("P-peal#", "[]"), PEAL_CODEC_E_MALFORMED);
+	ck_assert_int_eq(error_of("P-peal#", "{\"uid\":"), PEAL_CODEC_E_MALFORMED);
+}
+END_TEST
+
+START_TEST(own_messages_are_known_by_their_head)
+{
+	struct peal_message broadcast = MESSAGE(.type = PEAL_MESSAGE_BROADCAST, .event = "e",
+						.event_length = 1),
+			    join = MESSAGE(.type = PEAL_MESSAGE_JOIN),
+			    ask = MESSAGE(.type = PEAL_MESSAGE_ASK, .request_id = "r", .event = "e",
+					  .event_length = 1);
+	encode(&broadcast);
+	ck_assert(
+		peal_codec_is_from(PEAL_CHANNEL_BROADCAST, payload.bytes, payload.length, UID, 6));
+	for (size_t i = 0; i < 8; i++)
+		ck_assert(!peal_codec_is_from(PEAL_CHANNEL_BROADCAST, payload.bytes, i, UID, 6));
+	encode(&join);
+	ck_assert(peal_codec_is_from(PEAL_CHANNEL_REQUEST, payload.bytes, payload.length, UID, 6));
+	for (size_t i = 0; i < 15; i++)
+		ck_assert(!peal_codec_is_from(PEAL_CHANNEL_REQUEST, payload.bytes, i, UID, 6));
+	encode(&ask);
+	ck_assert(peal_codec_is_from(PEAL_CHANNEL_REQUEST, payload.bytes, payload.length, UID, 6));
+}
+END_TEST
+
+/* --- old forms --- */
+
+START_TEST(requests_of_old_servers_are_understood)
+{
+	const struct peal_message *message = decode_text(
+		REQUEST, "{\"uid\":\"a\",\"requestId\":\"r\",\"type\":0,\"rooms\":[\"x\",5]}");
+	ck_assert_int_eq(message->type, PEAL_MESSAGE_SOCKET_IDS);
+	ck_assert_str_eq(message->target.rooms.names[1], "5");
+	message =
+		decode_text(REQUEST, "{\"uid\":\"a\",\"requestId\":\"r\",\"type\":2,\"sid\":\"s\","
+				     "\"room\":\"x\"}");
+	ck_assert_int_eq(message->type, PEAL_MESSAGE_JOIN);
+	ck_assert(message->old);
+	ck_assert_str_eq(message->target.rooms.names[0], "s");
+	ck_assert_str_eq(message->rooms.names[0], "x");
+	message =
+		decode_text(REQUEST, "{\"uid\":\"a\",\"requestId\":\"r\",\"type\":3,\"sid\":\"s\","
+				     "\"room\":7}");
+	ck_assert_int_eq(message->type, PEAL_MESSAGE_LEAVE);
+	ck_assert_str_eq(message->rooms.names[0], "7");
+	message =
+		decode_text(REQUEST, "{\"uid\":\"a\",\"requestId\":\"r\",\"type\":4,\"sid\":\"s\","
+				     "\"close\":true}");
+	ck_assert_int_eq(message->type, PEAL_MESSAGE_DISCONNECT);
+	ck_assert(message->old && message->close);
+
+	assert_json(&MESSAGE(.type = PEAL_MESSAGE_SOCKET_IDS_LISTED, .request_id = "r",
+			     .rooms = PEAL_ROOMS("s1", "s2")),
+		    RESPONSE,
+		    "{\"requestId\":\"r\",\"uid\":\"Jgdw79\",\"sockets\":[\"s1\",\"s2\"]}");
+	message = decode_text(RESPONSE, payload.bytes);
+	ck_assert_int_eq(message->type, PEAL_MESSAGE_SOCKET_IDS_LISTED);
+	ck_assert_uint_eq(message->rooms.count, 2);
+}
+END_TEST
+
+/* --- what is tolerated --- */
+
+START_TEST(options_may_be_missing_and_keys_in_any_order)
+{
+	const struct peal_message *message;
+	size_t length;
+	/* [nil, {x, data, type}, {}], and a fourth element */
+	char *bytes = hex_bytes("94c083a178c0a46461746191a165a4747970650280a0", &length);
+	ck_assert_int_eq(decode("P#/#", bytes, length, &message), 0);
+	ck_assert_str_eq(message->uid, "");
+	ck_assert_str_eq(message->event, "e");
+	ck_assert(!message->target.rooms.given);
+	ck_assert_uint_eq(message->target.flags, 0);
+	/* A missing namespace is the main one. */
+	ck_assert_int_eq(decode("P#/a#", bytes, length, &message), PEAL_CODEC_E_IGNORED);
+	free(bytes);
+	message =
+		decode_text(REQUEST, "{\"rooms\":[\"a\"],\"more\":{\"x\":[1]},\"opts\":{\"except\":"
+				     "null,\"rooms\":[1.5,-3,12345678901]},\"type\":2.0}");
+	ck_assert_uint_eq(message->target.rooms.count, 3);
+	ck_assert_str_eq(message->target.rooms.names[0], "1.5");
+	ck_assert_str_eq(message->target.rooms.names[1], "-3");
+	ck_assert_str_eq(message->target.rooms.names[2], "12345678901");
+}
+END_TEST
+
+START_TEST(the_last_of_equal_keys_wins)
+{
+	const struct peal_message *message;
+	size_t length;
+	char *bytes = hex_bytes("93a161"
+				"82a46461746193a165c40101c40102"
+				"a46461746192a16607"
+				"80",
+				&length);
+	ck_assert_int_eq(decode("P#/#", bytes, length, &message), 0);
+	ck_assert_str_eq(message->event, "f");
+	assert_text(message->args, "7");
+	ck_assert_uint_eq(message->args->attachment_count, 0);
+	free(bytes);
+}
+END_TEST
+
+START_TEST(rooms_that_cannot_exist_here_select_nobody)
+{
+	const struct peal_message *message = decode_text(
+		REQUEST, "{\"requestId\":\"r\",\"type\":5,\"opts\":{\"rooms\":[null,{\"a\":[]}]}}");
+	/* It is answered, with nothing, and never becomes everyone. */
+	ck_assert_uint_eq(message->target.rooms.count, 1);
+	ck_assert_uint_eq(message->target.except.count, 1);
+	ck_assert_str_eq(message->target.rooms.names[0], message->target.except.names[0]);
+	message = decode_text(REQUEST, "{\"requestId\":\"r\",\"type\":5,\"opts\":{\"rooms\":[\"a\","
+				       "\"b\\u0000\",true],\"except\":[false]}}");
+	ck_assert_uint_eq(message->target.rooms.count, 1);
+	ck_assert_str_eq(message->target.rooms.names[0], "a");
+	ck_assert_uint_eq(message->target.except.count, 0);
+}
+END_TEST
+
+START_TEST(text_that_is_not_utf_8_is_repaired)
+{
+	const struct peal_message *message =
+		decode_text(REQUEST, "{\"type\":6,\"data\":[\"e\xff\",\"a\xc3\"]}");
+	ck_assert_str_eq(message->event, "e\357\277\275");
+	assert_text(message->args, "\"a\357\277\275\"");
+}
+END_TEST
+
+START_TEST(awkward_timeouts_are_no_timeout)
+{
+	static const struct {
+		const char *text;
+		unsigned timeout_ms;
+	} cases[] = { { "-5", 0 },  { "null", 0 },	{ "\"5\"", 0 }, { "1e300", 2147483647 },
+		      { "1.9", 1 }, { "4999.5", 4999 }, { "0", 0 } };
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char text[256];
+		snprintf(text, sizeof(text),
+			 "{\"requestId\":\"r\",\"type\":7,\"packet\":{\"data\":[\"e\"]},\"opts\":{"
+			 "\"flags\":{\"timeout\":%s}}}",
+			 cases[i].text);
+		ck_assert_uint_eq(decode_text(REQUEST, text)->timeout_ms, cases[i].timeout_ms);
+	}
+}
+END_TEST
+
+START_TEST(a_map_that_looks_like_an_attachment_is_disarmed_beside_real_ones)
+{
+	const struct peal_message *message;
+	size_t length;
+	char *bytes = hex_bytes("93a16181a46461746193a165"
+				"82ac5f706c616365686f6c646572c3a36e756d00"
+				"c40101"
+				"80",
+				&length);
+	ck_assert_int_eq(decode("P#/#", bytes, length, &message), 0);
+	assert_text(message->args, "{\"_placeholder\": null,\"num\":0},{\"_placeholder\":true,"
+				   "\"num\":0}");
+	free(bytes);
+	bytes = hex_bytes("93a16181a46461746192a165"
+			  "82ac5f706c616365686f6c646572c3a36e756d00"
+			  "80",
+			  &length);
+	ck_assert_int_eq(decode("P#/#", bytes, length, &message), 0);
+	assert_text(message->args, "{\"_placeholder\": true,\"num\":0}");
+	ck_assert_uint_eq(message->args->attachment_count, 0);
+	free(bytes);
+}
+END_TEST
+
+/* --- what is not --- */
+
+START_TEST(malformed_broadcasts_are_refused)
+{
+	static const char *const cases[] = {
+		"",
+		"c0",
+		"7b7d", /* JSON is never looked for here */
+		"90",
+		"92a16181a46461746191a165",
+		"93a161c080",		  /* no packet */
+		"93a1618080",		  /* no data */
+		"93a16181a464617461c080", /* data that is no array */
+		"93a16181a46461746190"
+		"80",					      /* without an event */
+		"93a16181a46461746191c080",		      /* an event that is no text */
+		"93a16181a46461746191a16590",		      /* options that are no map */
+		"93a16181a46461746191a16581a5726f6f6d73a161", /* rooms that are no list */
+		"93a16182a46461746191a165a4747970650380",     /* another type of packet */
+		"93a16181a46461746191a1658000",		      /* something behind it */
+		"93a16181a46461746191a3610062"
+		"80", /* U+0000 in the event */
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		ck_assert_msg(error_of_hex("P#/#", cases[i]) == PEAL_CODEC_E_MALFORMED, "%s",
+			      cases[i]);
+}
+END_TEST
+
+START_TEST(malformed_requests_and_answers_are_refused)
+{
+	static const char *const requests[] = {
+		"",
+		"{",
+		"[]",
+		"{\"type\":2,\"opts\":[],\"rooms\":[]}",
+		"{\"type\":2,\"opts\":{},\"rooms\":\"a\"}",
+		"{\"type\":6,\"data\":{}}",
+		"{\"type\":6,\"data\":[]}",
+		"{\"type\":1,\"requestId\":\"a\"}x",
+		" {\"type\":1,\"requestId\":\"a\"}",
+	};
+	static const char *const answers[] = {
+		"{\"type\":8,\"requestId\":\"r\"}",
+		"{\"type\":8,\"requestId\":\"r\",\"clientCount\":-1}",
+		"{\"type\":8,\"requestId\":\"r\",\"clientCount\":4294967296}",
+		"{\"type\":8,\"requestId\":\"r\",\"clientCount\":\"1\"}",
+		"{\"requestId\":\"r\",\"sockets\":{}}",
+		"{\"requestId\":\"r\",\"sockets\":[5]}",
+		"{\"requestId\":\"r\",\"sockets\":[{\"data\":{}}]}",
+		"{\"requestId\":\"r\",\"rooms\":\"a\"}",
+		"{\"type\":20,\"uid\":\"a\",\"requestId\":\"r\",\"packets\":5}",
+	};
+	for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++)
+		ck_assert_msg(error_of(REQUEST, requests[i]) == PEAL_CODEC_E_MALFORMED, "%s",
+			      requests[i]);
+	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++)
+		ck_assert_msg(error_of(RESPONSE, answers[i]) == PEAL_CODEC_E_MALFORMED, "%s",
+			      answers[i]);
+}
+END_TEST
+
+START_TEST(what_concerns_nobody_here_is_ignored)
+{
+	static const char *const requests[] = {
+		"{}",
+		"{\"type\":10,\"requestId\":\"r\"}",
+		"{\"type\":\"2\"}",
+		"{\"type\":0}",
+		"{\"type\":1,\"requestId\":\"\"}",
+		"{\"type\":2}",
+		"{\"type\":2,\"opts\":{}}",
+		"{\"type\":2,\"sid\":\"s\"}",
+		"{\"type\":4}",
+		"{\"type\":5,\"opts\":{}}",
+		"{\"type\":5,\"requestId\":\"r\"}",
+		"{\"type\":6}",
+		"{\"type\":7,\"requestId\":\"r\",\"opts\":{}}",
+		"{\"type\":7,\"requestId\":\"r\",\"packet\":{\"data\":[\"e\"],\"nsp\":\"/"
+		"x\"},\"opts\":{}}",
+	};
+	static const char *const answers[] = {
+		"{}",
+		"{\"type\":8,\"clientCount\":1}",
+		"{\"type\":3,\"requestId\":\"r\"}",
+		"{\"type\":20,\"requestId\":\"r\",\"packets\":[]}",
+		"{\"type\":20,\"requestId\":\"r\",\"uid\":\"a\"}",
+	};
+	for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++)
+		ck_assert_msg(error_of(REQUEST, requests[i]) == PEAL_CODEC_E_IGNORED, "%s",
+			      requests[i]);
+	for (size_t i = 0; i < sizeof(answers) / sizeof(*answers); i++)
+		ck_assert_msg(error_of(RESPONSE, answers[i]) == PEAL_CODEC_E_IGNORED, "%s",
+			      answers[i]);
+}
+END_TEST
+
+static void assert_refused(const struct peal_message *message)
+{
+	ck_assert_int_eq(peal_codec_encode(message, "P", UID, &channel_name, &payload),
+			 PEAL_EMIT_E_INVALID);
+}
+
+START_TEST(nothing_malformed_is_published)
+{
+	struct peal_args two;
+	peal_args_init(&two, "1,2", 3, 2, NULL, 0);
+	const struct peal_args *answers[] = { &two };
+	const char *const missing[] = { NULL };
+	struct peal_message good = MESSAGE(.type = PEAL_MESSAGE_BROADCAST, .event = "e",
+					   .event_length = 1),
+			    message = good;
+	encode(&message);
+	message.target.rooms = (struct peal_rooms){ missing, 0, true };
+	assert_refused(&message); /* an empty list is not everyone */
+	message.target.rooms = (struct peal_rooms){ missing, 1, true };
+	assert_refused(&message);
+	message.target.rooms = PEAL_ROOMS("a\xff");
+	assert_refused(&message);
+	message = good;
+	message.target.except = PEAL_ROOMS("\xc3");
+	assert_refused(&message);
+	message = good;
+	message.target.flags = PEAL_LOCAL;
+	assert_refused(&message);
+	message = good;
+	message.event = "a\xff";
+	message.event_length = 2;
+	assert_refused(&message);
+	message = good;
+	message.ns = "admin";
+	assert_refused(&message);
+	message = good;
+	message.type = PEAL_MESSAGE_ASK; /* without a request id */
+	assert_refused(&message);
+	message.type = PEAL_MESSAGE_SOCKET_IDS; /* received only */
+	message.request_id = "r";
+	assert_refused(&message);
+	assert_refused(&MESSAGE(.type = PEAL_MESSAGE_ANSWER, .request_id = "r", .answers = answers,
+				.answer_count = 1));
+	assert_refused(&MESSAGE(.type = PEAL_MESSAGE_ANSWER, .request_id = "r"));
+	assert_refused(&MESSAGE(.type = PEAL_MESSAGE_ANSWERS, .request_id = "r"));
+	assert_refused(&MESSAGE(.type = PEAL_MESSAGE_ANNOUNCE, .text = "[]", .text_length = 2));
+	assert_refused(&MESSAGE(.type = PEAL_MESSAGE_TYPES));
+	ck_assert_int_eq(peal_codec_encode(&MESSAGE(.type = PEAL_MESSAGE_ROOMS, .request_id = "r"),
+					   "P", "emitter", &channel_name, &payload),
+			 PEAL_EMIT_E_INVALID);
+}
+END_TEST
+
+START_TEST(json_that_is_broken_is_never_published)
+{
+	const struct peal_socket_info broken[] = { { .id = "a", .data = "{\"a\":" },
+						   { .id = "a", .data = "}," },
+						   { .id = "a", .handshake = "x" } };
+	for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++)
+		assert_refused(&MESSAGE(.type = PEAL_MESSAGE_FETCHED, .request_id = "r",
+					.sockets = &broken[i], .socket_count = 1));
+}
+END_TEST
+
+START_TEST(what_is_larger_than_a_message_may_be_is_refused)
+{
+	struct peal_buffer small = PEAL_BUFFER(64);
+	struct peal_args args;
+	char text[130];
+	memset(text, 'a', sizeof(text));
+	text[0] = text[sizeof(text) - 1] = '"';
+	peal_args_init(&args, text, sizeof(text), 1, NULL, 0);
+	struct peal_message message = MESSAGE(.type = PEAL_MESSAGE_BROADCAST, .event = "e",
+					      .event_length = 1, .args = &args);
+	ck_assert_int_eq(peal_codec_encode(&message, "P", UID, &channel_name, &small), -EMSGSIZE);
+	peal_buffer_deinit(&small);
+}
+END_TEST
+
+UNIT_MAIN_WITH("codec_messages", before, after, channels_are_taken_apart,
+	       a_namespace_that_is_known_may_hold_the_separator, foreign_channels_are_none_of_ours,
+	       one_room_has_a_channel_unless_the_broadcast_is_wide,
+	       answers_go_to_who_asked_and_tell_who_answers,
+	       a_peal_node_that_asks_marks_its_questions,
+	       joins_that_want_a_confirmation_carry_an_id_beside_the_options,
+	       joined_acknowledgements_keep_what_was_missing,
+	       each_of_many_acknowledgements_can_be_parsed_by_its_receiver,
+	       fetched_sockets_come_in_parts_to_those_who_know_parts,
+	       data_that_is_too_deep_for_json_goes_as_messagepack,
+	       events_for_servers_with_binary_go_as_messagepack, announcements_are_kept_as_text,
+	       own_messages_are_known_by_their_head, requests_of_old_servers_are_understood,
+	       options_may_be_missing_and_keys_in_any_order, the_last_of_equal_keys_wins,
+	       rooms_that_cannot_exist_here_select_nobody, text_that_is_not_utf_8_is_repaired,
+	       awkward_timeouts_are_no_timeout,
+	       a_map_that_looks_like_an_attachment_is_disarmed_beside_real_ones,
+	       malformed_broadcasts_are_refused, malformed_requests_and_answers_are_refused,
+	       what_concerns_nobody_here_is_ignored, nothing_malformed_is_published,
+	       json_that_is_broken_is_never_published,
+	       what_is_larger_than_a_message_may_be_is_refused)
