@@ -133,7 +133,7 @@ for (const [kind, balancer] of Object.entries({ nginx, haproxy })) {
 		const port = await balancer(t, [node.port, node.port, node.port], ["n1", "n2", "n3"]);
 		assert.equal((await get(node.port, "/metrics")).status, 200);
 		for (const name of ["/metrics", "/healthz", "/readyz", "/api/count", "/api/emit", "//metrics", "/socket.io/../metrics"])
-			assert.equal((await get(port, name, { Authorization: "Bearer secret" })).status, 404, name);
+			assert.ok([400, 404].includes((await get(port, name, { Authorization: "Bearer secret" })).status), name);
 	});
 }
 
