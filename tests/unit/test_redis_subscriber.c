@@ -358,6 +358,30 @@ START_TEST(equal_messages_right_before_and_after_a_change_are_no_copies)
 }
 END_TEST
 
+START_TEST(an_equal_message_through_another_subscription_is_no_copy_after_a_change)
+{
+	char room[32];
+	in_rooms_mode();
+	for (int i = 0; i < 600; i++) {
+		snprintf(room, sizeof(room), "%d", i);
+		join(room);
+	}
+	settle();
+	peal_subscriber_interest(subscriber, "/", PEAL_INTEREST_PATTERN);
+	peal_loop_step(loop);
+	/* Through the channel, before the pattern is there … */
+	ck_assert_int_eq(fake_redis_publish("P#/#0#", "same"), 1);
+	fake_redis_work(-1);
+	fake_redis_deliver(-1);
+	peal_loop_step(loop);
+	/* … and through the pattern, while others of the rooms are still subscribed. */
+	fake_redis_work(1);
+	ck_assert_int_eq(fake_redis_publish("P#/#0#", "same"), 1);
+	fake_redis_deliver(-1);
+	ck_assert_str_eq(take_trace(), "/ 0 same / 0 same ");
+}
+END_TEST
+
 START_TEST(everything_comes_again_after_a_reconnection_requests_last)
 {
 	in_rooms_mode();
@@ -635,6 +659,7 @@ UNIT_MAIN_WITH("redis_subscriber", set_up, tear_down, asks_for_requests_when_all
 	       makes_the_new_mode_before_it_breaks_the_old_one,
 	       copies_are_dropped_and_equal_messages_are_not,
 	       equal_messages_right_before_and_after_a_change_are_no_copies,
+	       an_equal_message_through_another_subscription_is_no_copy_after_a_change,
 	       everything_comes_again_after_a_reconnection_requests_last,
 	       one_refused_name_does_not_spoil_the_others,
 	       a_refused_channel_keeps_the_node_down_until_it_is_allowed,
