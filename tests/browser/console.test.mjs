@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { chromium } from "playwright-core";
 import { ask, connected, patience, serve } from "../app/program.mjs";
+import { startNodes } from "../app/redis.mjs";
 
 const executablePath = process.env.PEAL_CHROMIUM ?? "/usr/bin/chromium";
 const args = [
@@ -28,7 +29,7 @@ async function open(t, node, { name, context: options = {} }) {
 		window.violations = [];
 		document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
 	});
-	await page.goto(node.url);
+	await page.goto(node.page ?? node.url);
 	const person = {
 		page, name, complaints,
 		async connect() {
@@ -47,8 +48,9 @@ async function open(t, node, { name, context: options = {} }) {
 			await button.click();
 			await button.waitFor({ state: "detached" });
 		},
-		async broadcast(to, text, { room, timeout } = {}) {
+		async broadcast(to, text, { room, timeout, reach = "All nodes" } = {}) {
 			await page.getByText(to, { exact: true }).click();
+			await page.getByText(reach, { exact: true }).click();
 			if (room) await page.getByLabel("Which room").fill(room);
 			await page.getByLabel("Message").fill(text);
 			await page.getByLabel("Ask for acknowledgements").setChecked(Boolean(timeout));
@@ -202,7 +204,8 @@ test("everything can be done with the keyboard", async (t) => {
 	await page.keyboard.press("Enter");
 	await page.getByRole("button", { name: "Leave red" }).waitFor();
 	await reach("text");
-	await page.keyboard.press("Shift+Tab"); // the radio buttons
+	await page.keyboard.press("Shift+Tab"); // all nodes or this one
+	await page.keyboard.press("Shift+Tab"); // to whom
 	await page.keyboard.press("ArrowRight");
 	await page.keyboard.press("ArrowRight");
 	await page.getByLabel("Which room").waitFor();
@@ -249,4 +252,39 @@ test("without the stock client the page says what to do", async (t) => {
 	await page.goto(node.url);
 	await page.getByText("The Socket.IO client is not installed").waitFor();
 	assert.ok(await page.getByRole("button", { name: "Connect", exact: true }).isDisabled());
+});
+
+// --- a cluster ------------------------------------------------------------------------------------------------------
+
+test("a node that is alone says so", async (t) => {
+	const node = await serve(t, ["--demo"]);
+	const [ada] = await people(t, node, "Ada");
+	await ada.page.getByText("This node is alone.", { exact: true }).waitFor();
+	assert.deepEqual(await ada.page.locator("#nodes strong").allTextContents(), [node.listening.name]);
+});
+
+test("the page shows the nodes, and broadcasts to all of them or to its own", async (t) => {
+	const { nodes } = await startNodes(t, 2, ["--demo"]);
+	const [ada] = await people(t, nodes[0], "Ada");
+	const [grace] = await people(t, nodes[1], "Grace");
+	await ada.page.getByText("2 nodes. Redis: up.", { exact: true }).waitFor();
+	assert.equal(await ada.page.locator("#fact-server").textContent(), "n1");
+	assert.deepEqual(await ada.page.locator("#nodes strong").allTextContents(), ["n1", "n2"]);
+	await ada.page.locator("#nodes li", { hasText: "n1" }).getByText("you are here").waitFor();
+	await ada.broadcast("Everyone", "only here", { reach: "This node only" });
+	await ada.sees("only here");
+	await ada.broadcast("Everyone", "everywhere", { timeout: 20000 });
+	await grace.sees("everywhere");
+	assert.deepEqual(await grace.received(), ["Ada: everywhere"]);
+	assert.deepEqual(await ada.answers("2 of 2 answered on 2 of 2 nodes"),
+		{ answered: ["Ada on n1", "Grace on n2"], missing: ["nobody"] });
+});
+
+test("on the operators' address the page connects to where the clients are", async (t) => {
+	const node = await serve(t, ["--demo", "--internal-listen", "127.0.0.1:0"]);
+	node.page = `http://127.0.0.1:${node.record("listening for operators").port}`;
+	assert.equal((await node.get("/")).status, 404);
+	const [ada, grace] = await people(t, node, "Ada", "Grace");
+	await ada.broadcast("Everyone else", "hello");
+	await grace.sees("hello");
 });
