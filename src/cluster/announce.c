@@ -149,7 +149,7 @@ void peal_announce_flush(struct peal_cluster *cluster)
 	append_changes(cluster, &opened, "opened", true);
 	append_changes(cluster, &opened, "closed", false);
 	/* Without a connection nobody hears it; the hello behind the next one says all. */
-	if (take_changes(cluster) && cluster->state != PEAL_ADAPTER_DOWN) {
+	if (take_changes(cluster) && cluster->state != PEAL_ADAPTER_DOWN && !cluster->leaving) {
 		start(cluster, &out, "change");
 		append_state(cluster, &out);
 		peal_buffer_append(&out, opened.bytes, opened.length);

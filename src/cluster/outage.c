@@ -130,13 +130,13 @@ static void come_up(struct peal_cluster *cluster, bool held)
 		 PEAL_FIELD_TEXT("adapter", cluster->adapter->name),
 		 PEAL_FIELD_INT("after_ms",
 				now(cluster) - (first ? outage->start_ms : outage->down_ms)));
-	if (held && first) {
+	if (held && first)
 		release(cluster, true);
-	} else if (held) {
-		outage->waiting = true;
-		somebody_misses(cluster, true);
-	}
+	else
+		outage->waiting = held;
 	outage->begun = true;
+	/* Who has come meanwhile is found out now and not in a second. */
+	peal_interest_tick(cluster);
 	look_in(cluster, first ? SETTLE_MS : LOOK_MS);
 }
 

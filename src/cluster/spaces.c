@@ -92,7 +92,8 @@ static uint64_t open_namespace(struct peal_namespace *ns, void *context)
 		/* It is back before its channels were left. */
 		space->withdrawing = false;
 		peal_announce_changed(cluster, space);
-		return 0;
+		/* What was asked for the first time may still be under way. */
+		return space->in_force ? 0 : cluster->options.barrier->issued;
 	}
 	space->open = true;
 	space->in_force = false;

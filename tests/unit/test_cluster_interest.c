@@ -45,7 +45,7 @@ START_TEST(a_namespace_begins_with_everything_and_goes_to_rooms_when_all_are_kno
 {
 	begin_cluster();
 	adapter_connects();
-	wait_ms(2500);
+	wait_ms(1500);
 	ck_assert(unchanged());
 	wait_ms(1000);
 	ck_assert(changed_to("rooms"));

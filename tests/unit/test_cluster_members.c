@@ -358,6 +358,22 @@ START_TEST(a_node_that_leaves_says_goodbye_before_it_leaves_its_channels)
 }
 END_TEST
 
+START_TEST(behind_its_goodbye_a_node_announces_nothing)
+{
+	begin_cluster();
+	adapter_connects();
+	ck_assert_ptr_nonnull(peal_of(world.node, "/late"));
+	adapter.host->news->opened("/late", adapter.host->context);
+	announce("{'uid':'peer_1','type':'ask','to':'owner1'}");
+	peal_cluster_leave(cluster);
+	forget_asked();
+	announce("{'uid':'peer_2','type':'digest','generation':3,'load':0}");
+	wait_ms(3000);
+	ck_asked("");
+	end_cluster();
+}
+END_TEST
+
 START_TEST(a_new_name_is_announced)
 {
 	begin_cluster();
@@ -438,6 +454,20 @@ START_TEST(a_dynamic_namespace_that_comes_back_was_never_left)
 	wait_ms(20000);
 	ck_assert_uint_eq(asked_times("open /child"), 0);
 	ck_assert_uint_eq(asked_times("close /child"), 0);
+	end_cluster();
+}
+END_TEST
+
+START_TEST(who_joins_a_namespace_waits_until_it_is_in_force)
+{
+	begin_cluster();
+	adapter_connects();
+	peal_barrier_issue(cluster->options.barrier);
+	adapter.number = peal_barrier_issue(cluster->options.barrier);
+	struct peal_namespace *ns = peal_of(world.node, "/a");
+	ck_assert_uint_eq(cluster->remote.namespace_opened(ns, cluster), 2);
+	adapter_opened("/a");
+	ck_assert_uint_eq(cluster->remote.namespace_opened(ns, cluster), 0);
 	end_cluster();
 }
 END_TEST
@@ -630,6 +660,8 @@ UNIT_MAIN("cluster members", a_node_announces_what_it_serves_when_its_channels_a
 	  a_node_that_leaves_says_goodbye_before_it_leaves_its_channels, a_new_name_is_announced,
 	  a_dynamic_namespace_is_left_some_seconds_after_it_was_empty,
 	  a_dynamic_namespace_that_comes_back_was_never_left,
+	  who_joins_a_namespace_waits_until_it_is_in_force,
+	  who_joins_a_namespace_waits_until_it_is_in_force,
 	  rooms_are_told_to_the_adapter_with_their_first_and_last_member,
 	  a_broadcast_of_another_node_reaches_the_local_clients,
 	  messages_that_select_nobody_are_counted,
