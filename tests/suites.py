@@ -252,7 +252,7 @@ def cluster(log):
 
 def cluster_promises(log):
     """What peal promises beyond them: costs, who is told what when, what is left after a fault."""
-    files = ["cluster_acks", "cluster_outage", "cluster_rooms"]
+    files = ["cluster_acks", "cluster_api", "cluster_outage", "cluster_rooms"]
     return command_suite(["tests/e2e/run", *files], log, {"PEAL_BUILD": "build"})
 
 

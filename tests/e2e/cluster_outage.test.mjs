@@ -32,8 +32,7 @@ function publishAll(nodes) {
  * A client must have heard all of its own node, each publisher in order and nothing twice; what it missed lies in its
  * node's gap, or is among what the publisher has dropped or does not know. `before` are the counters of the beginning.
  */
-async function checkAccount(nodes, voices, sent, before) {
-	const after = await Promise.all(nodes.map((node) => node.stats()));
+async function checkAccount(nodes, voices, sent, before, after) {
 	const gaps = await Promise.all(nodes.map(clusterOf));
 	const notes = [];
 	for (const voice of voices) {
@@ -67,9 +66,11 @@ async function quiet(nodes, voices, sent, before) {
 		const stats = await Promise.all(nodes.map((node) => node.stats()));
 		return stats.every((now, index) => accounted(now) - accounted(before[index]) === sent[index].length);
 	}, "every broadcast to be accounted for");
+	const stats = await Promise.all(nodes.map((node) => node.stats()));
 	await nodes[0].control({ do: "emit", event: "end" });
 	await eventually(() => voices.every(({ got }) => got.some(([event]) => event === "end")), "the end");
 	await sleep(300);
+	return stats;
 }
 
 if (isPeal) {
@@ -87,8 +88,8 @@ if (isPeal) {
 		await sleep(1000);
 		await publishing.stop();
 		await settle({ redis, nodes });
-		await quiet(nodes, voices, publishing.sent, before);
-		for (const note of await checkAccount(nodes, voices, publishing.sent, before)) t.diagnostic(note);
+		const after = await quiet(nodes, voices, publishing.sent, before);
+		for (const note of await checkAccount(nodes, voices, publishing.sent, before, after)) t.diagnostic(note);
 		for (const node of nodes) {
 			const stats = await node.stats();
 			assert(stats.cluster_gaps >= 1 && stats.cluster_disconnects >= 1);
@@ -114,14 +115,13 @@ if (isPeal) {
 		}
 		await publishing.stop();
 		await settle({ redis, nodes });
-		await quiet(nodes, voices, publishing.sent, before);
+		const after = await quiet(nodes, voices, publishing.sent, before);
 		const numbers = voices.map((voice) => publishing.sent.map((_, publisher) =>
 			heard(voice).filter(([, from]) => from === publisher).map(([, , number]) => number)));
 		for (const lists of numbers)
 			for (const list of lists)
 				for (let at = 1; at < list.length; at++) assert(list[at] > list[at - 1], "order, and nothing twice");
 		for (const [own, lists] of numbers.entries()) assert.equal(lists[own].length, publishing.sent[own].length);
-		const after = await Promise.all(nodes.map((node) => node.stats()));
 		for (const [index, times] of publishing.sent.entries())
 			assert.equal(accounted(after[index]) - accounted(before[index]), times.length);
 	}, 120000);

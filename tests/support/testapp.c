@@ -109,9 +109,10 @@ int main(int argc, char **argv)
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 
 	peal_node_options_init(&options);
-	testapp_settings(app, &options);
+	result = testapp_settings(app, &options);
 	raise_file_limit(options.max_clients);
-	result = peal_node_new(&options, &app->node);
+	if (result == 0)
+		result = peal_node_new(&options, &app->node);
 	if (result == 0)
 		result = testapp_bare_engine(app, &options.engine);
 	if (result == 0)
@@ -134,6 +135,7 @@ int main(int argc, char **argv)
 	pthread_join(thread, NULL);
 	free_app(app);
 	peal_node_free(app->node);
+	testapp_cluster_free(app);
 	if (result == 0 && (!app->closed || count_survivors(&app->at_close) > 0))
 		result = 3;
 	cJSON_Delete(app->log);

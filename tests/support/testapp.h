@@ -32,6 +32,7 @@ struct testapp {
 	size_t responder_count;
 	struct peal_session *sessions[TESTAPP_ITEMS];
 	size_t session_count;
+	struct server_handler *server_handlers;
 	struct peal_stats at_close;
 	bool closed;
 };
@@ -51,8 +52,12 @@ void testapp_hold(struct testapp *app, const char *kind, struct peal_next *next)
 int testapp_control(struct testapp *app);
 
 /* testapp_settings.c: settings as JSON to options; strings live as long as app->settings */
-void testapp_settings(struct testapp *app, struct peal_node_options *options);
+/* Return: 0; a code when the settings name a Redis and no adapter for it can be made. */
+int testapp_settings(struct testapp *app, struct peal_node_options *options);
 int testapp_bare_engine(struct testapp *app, const struct peal_engine_options *options);
+
+/* testapp_cluster.c: frees the handlers of other servers' events */
+void testapp_cluster_free(struct testapp *app);
 
 /* testapp.c */
 void testapp_shutdown(struct peal_node *node, void *userdata);

@@ -3,20 +3,13 @@
  *
  * The commands and their answers are those of tests/e2e/reference.mjs.
  */
-#include "testapp.h"
+#include "testapp_command.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A command under way. Some of a list have no request to answer. */
-struct command {
-	struct testapp *app;
-	struct peal_http_request *request;
-	const cJSON *body;
-};
-
-static void answer(struct peal_http_request *request, cJSON *object)
+void command_answer(struct peal_http_request *request, cJSON *object)
 {
 	static const struct peal_header type = { "Content-Type", "application/json" };
 	char *text = cJSON_PrintUnformatted(object);
@@ -27,7 +20,7 @@ static void answer(struct peal_http_request *request, cJSON *object)
 	cJSON_Delete(object);
 }
 
-static void answer_code(const struct command *command, int code)
+void command_answer_code(const struct command *command, int code)
 {
 	static const char *const texts[] = { NULL,	  "reserved",	     "invalid",
 					     "too large", "timeout missing", "gone" };
@@ -38,24 +31,24 @@ static void answer_code(const struct command *command, int code)
 	else
 		cJSON_AddStringToObject(object, "error",
 					code > 0 && code < 6 ? texts[code] : "errno");
-	answer(command->request, object);
+	command_answer(command->request, object);
 }
 
-static const cJSON *get(const struct command *command, const char *name)
+const cJSON *command_get(const struct command *command, const char *name)
 {
 	return cJSON_GetObjectItemCaseSensitive(command->body, name);
 }
 
-static const char *text_of(const struct command *command, const char *name)
+const char *command_text(const struct command *command, const char *name)
 {
-	const cJSON *item = get(command, name);
+	const cJSON *item = command_get(command, name);
 
 	return cJSON_IsString(item) ? item->valuestring : NULL;
 }
 
-static struct peal_namespace *namespace_of(const struct command *command)
+struct peal_namespace *command_namespace(const struct command *command)
 {
-	const char *name = text_of(command, "ns");
+	const char *name = command_text(command, "ns");
 
 	if (name && strcmp(name, "<pattern>") == 0)
 		return command->app->by_pattern;
@@ -66,34 +59,38 @@ static struct peal_namespace *namespace_of(const struct command *command)
 
 static struct peal_socket *socket_of(const struct command *command, const char *member)
 {
-	const char *id = text_of(command, member);
+	const char *id = command_text(command, member);
 
-	return id ? peal_namespace_socket(namespace_of(command), id) : NULL;
+	return id ? peal_namespace_socket(command_namespace(command), id) : NULL;
 }
 
-#define NAMES 64
-static struct peal_rooms rooms_of(const struct command *command, const char *member,
-				  const char *names[NAMES])
+bool command_is(const struct command *command, const char *name)
 {
-	const cJSON *list = get(command, member), *item;
+	return cJSON_IsTrue(command_get(command, name));
+}
+
+struct peal_rooms command_rooms(const struct command *command, const char *member,
+				const char *names[COMMAND_NAMES])
+{
+	const cJSON *list = command_get(command, member), *item;
 	size_t count = 0;
 
 	if (!list)
 		return (struct peal_rooms){ 0 };
 	cJSON_ArrayForEach(item, list)
 	{
-		if (count < NAMES)
+		if (count < COMMAND_NAMES)
 			names[count++] = item->valuestring;
 	}
 	return PEAL_ROOM_LIST(names, count);
 }
 
-static unsigned flags_of(const struct command *command)
+unsigned command_flags(const struct command *command)
 {
 	const cJSON *item;
 	unsigned flags = 0;
 
-	cJSON_ArrayForEach(item, get(command, "flags"))
+	cJSON_ArrayForEach(item, command_get(command, "flags"))
 	{
 		if (strcmp(item->valuestring, "local") == 0)
 			flags |= PEAL_LOCAL;
@@ -105,7 +102,7 @@ static unsigned flags_of(const struct command *command)
 	return flags;
 }
 
-static void on_acks(const struct peal_acks *acks, void *userdata)
+void command_on_acks(const struct peal_acks *acks, void *userdata)
 {
 	const char *error = peal_ack_strerror(acks->error);
 	cJSON *object = cJSON_CreateObject(), *list, *item;
@@ -121,10 +118,15 @@ static void on_acks(const struct peal_acks *acks, void *userdata)
 	cJSON_AddNumberToObject(object, "expected", (double)acks->clients_expected);
 	cJSON_AddNumberToObject(object, "answered", (double)acks->clients_answered);
 	cJSON_AddNumberToObject(object, "servers", (double)acks->servers_expected);
+	cJSON_AddNumberToObject(object, "serversAnswered", (double)acks->servers_answered);
+	cJSON_AddNumberToObject(object, "unnamedMissing", (double)acks->unnamed_missing_servers);
+	list = cJSON_AddArrayToObject(object, "missingServers");
+	for (size_t at = 0; at < acks->missing_server_count; at++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(acks->missing_servers[at]));
 	list = cJSON_AddArrayToObject(object, "missing");
 	for (size_t at = 0; at < acks->missing_socket_count; at++)
 		cJSON_AddItemToArray(list, cJSON_CreateString(acks->missing_sockets[at]));
-	answer(userdata, object);
+	command_answer(userdata, object);
 }
 
 static void on_ack(enum peal_ack_error ack_error, const struct peal_args *args, void *userdata)
@@ -140,23 +142,23 @@ static void on_ack(enum peal_ack_error ack_error, const struct peal_args *args, 
 	} else {
 		cJSON_AddNullToObject(object, "response");
 	}
-	answer(userdata, object);
+	command_answer(userdata, object);
 }
 
 static int emit_args(const struct command *command, const struct peal_args *args)
 {
-	const char *rooms[NAMES], *except[NAMES];
+	const char *rooms[COMMAND_NAMES], *except[COMMAND_NAMES];
 	struct peal_target target = {
-		.rooms = rooms_of(command, "rooms", rooms),
-		.except = rooms_of(command, "except", except),
-		.flags = flags_of(command),
+		.rooms = command_rooms(command, "rooms", rooms),
+		.except = command_rooms(command, "except", except),
+		.flags = command_flags(command),
 	};
-	const char *event = text_of(command, "event");
-	const cJSON *timeout = get(command, "timeout");
+	const char *event = command_text(command, "event");
+	const cJSON *timeout = command_get(command, "timeout");
 	unsigned ms = timeout ? (unsigned)timeout->valuedouble : 0;
 	struct peal_socket *socket;
 
-	if (get(command, "direct")) {
+	if (command_get(command, "direct")) {
 		socket = socket_of(command, "direct");
 		if (!socket)
 			return PEAL_EMIT_E_GONE;
@@ -165,19 +167,19 @@ static int emit_args(const struct command *command, const struct peal_args *args
 							 command->request, event, args);
 		return peal_socket_emit_args(socket, target.flags, event, args);
 	}
-	if (get(command, "socket")) {
+	if (command_get(command, "socket")) {
 		socket = socket_of(command, "socket");
 		if (!socket)
 			return PEAL_EMIT_E_GONE;
 		if (timeout)
-			return peal_socket_broadcast_ack_args(socket, &target, ms, on_acks,
+			return peal_socket_broadcast_ack_args(socket, &target, ms, command_on_acks,
 							      command->request, event, args);
 		return peal_socket_broadcast_args(socket, &target, event, args);
 	}
 	if (timeout)
-		return peal_emit_ack_args(namespace_of(command), &target, ms, on_acks,
+		return peal_emit_ack_args(command_namespace(command), &target, ms, command_on_acks,
 					  command->request, event, args);
-	return peal_emit_args(namespace_of(command), &target, event, args);
+	return peal_emit_args(command_namespace(command), &target, event, args);
 }
 
 static void do_emit(const struct command *command)
@@ -189,26 +191,26 @@ static void do_emit(const struct command *command)
 		result = emit_args(command, args);
 		peal_args_free(args);
 	}
-	if (result != 0 || !get(command, "timeout"))
-		answer_code(command, result);
+	if (result != 0 || !command_get(command, "timeout"))
+		command_answer_code(command, result);
 }
 
 /* Join, leave and disconnect: of one socket, or of a target. */
 static void do_bulk(const struct command *command)
 {
-	const char *rooms[NAMES], *except[NAMES], *names[NAMES];
+	const char *rooms[COMMAND_NAMES], *except[COMMAND_NAMES], *names[COMMAND_NAMES];
 	struct peal_target target = {
-		.rooms = rooms_of(command, "rooms", rooms),
-		.except = rooms_of(command, "except", except),
-		.flags = flags_of(command),
+		.rooms = command_rooms(command, "rooms", rooms),
+		.except = command_rooms(command, "except", except),
+		.flags = command_flags(command),
 	};
-	struct peal_rooms list = rooms_of(command, "names", names);
-	const char *verb = text_of(command, "do");
+	struct peal_rooms list = command_rooms(command, "names", names);
+	const char *verb = command_text(command, "do");
 	struct peal_socket *socket = socket_of(command, "direct");
-	bool close = cJSON_IsTrue(get(command, "close"));
+	bool close = cJSON_IsTrue(command_get(command, "close"));
 	int result = 0;
 
-	if (get(command, "direct")) {
+	if (command_get(command, "direct")) {
 		if (!socket)
 			result = PEAL_EMIT_E_GONE;
 		else if (strcmp(verb, "disconnect") == 0)
@@ -216,14 +218,17 @@ static void do_bulk(const struct command *command)
 		for (size_t at = 0; at < list.count && result == 0; at++)
 			result = strcmp(verb, "join") == 0 ? peal_socket_join(socket, names[at])
 							   : peal_socket_leave(socket, names[at]);
+	} else if (command_is(command, "confirmed")) {
+		testapp_cluster_command(command, "confirmed");
+		return;
 	} else if (strcmp(verb, "join") == 0) {
-		result = peal_sockets_join(namespace_of(command), &target, list);
+		result = peal_sockets_join(command_namespace(command), &target, list);
 	} else if (strcmp(verb, "leave") == 0) {
-		result = peal_sockets_leave(namespace_of(command), &target, list);
+		result = peal_sockets_leave(command_namespace(command), &target, list);
 	} else {
-		result = peal_sockets_disconnect(namespace_of(command), &target, close);
+		result = peal_sockets_disconnect(command_namespace(command), &target, close);
 	}
-	answer_code(command, result);
+	command_answer_code(command, result);
 }
 
 static void on_fetched(enum peal_ack_error error, const struct peal_socket_info *sockets,
@@ -238,6 +243,7 @@ static void on_fetched(enum peal_ack_error error, const struct peal_socket_info 
 	for (size_t at = 0; at < count; at++) {
 		item = cJSON_CreateObject();
 		cJSON_AddStringToObject(item, "id", sockets[at].id);
+		cJSON_AddStringToObject(item, "node", sockets[at].node);
 		rooms = cJSON_AddArrayToObject(item, "rooms");
 		for (size_t room = 0; room < sockets[at].room_count; room++)
 			cJSON_AddItemToArray(rooms, cJSON_CreateString(sockets[at].rooms[room]));
@@ -245,22 +251,22 @@ static void on_fetched(enum peal_ack_error error, const struct peal_socket_info 
 		cJSON_AddRawToObject(item, "handshake", sockets[at].handshake);
 		cJSON_AddItemToArray(list, item);
 	}
-	answer(userdata, object);
+	command_answer(userdata, object);
 }
 
 static void do_fetch(const struct command *command)
 {
-	const char *rooms[NAMES], *except[NAMES];
+	const char *rooms[COMMAND_NAMES], *except[COMMAND_NAMES];
 	struct peal_target target = {
-		.rooms = rooms_of(command, "rooms", rooms),
-		.except = rooms_of(command, "except", except),
-		.flags = flags_of(command),
+		.rooms = command_rooms(command, "rooms", rooms),
+		.except = command_rooms(command, "except", except),
+		.flags = command_flags(command),
 	};
-	int result =
-		peal_sockets_fetch(namespace_of(command), &target, 0, on_fetched, command->request);
+	int result = peal_sockets_fetch(command_namespace(command), &target, 0, on_fetched,
+					command->request);
 
 	if (result != 0)
-		answer_code(command, result);
+		command_answer_code(command, result);
 }
 
 static bool add_room(const char *room, size_t members, bool own_id, void *userdata)
@@ -275,25 +281,26 @@ static void do_rooms(const struct command *command)
 	cJSON *object = cJSON_CreateObject();
 
 	cJSON_AddNullToObject(object, "error");
-	peal_namespace_each_room(namespace_of(command), add_room,
+	peal_namespace_each_room(command_namespace(command), add_room,
 				 cJSON_AddObjectToObject(object, "rooms"));
-	answer(command->request, object);
+	command_answer(command->request, object);
 }
 
 static void do_data(const struct command *command)
 {
 	struct peal_socket *socket = socket_of(command, "direct");
-	char *json = cJSON_PrintUnformatted(get(command, "data"));
+	char *json = cJSON_PrintUnformatted(command_get(command, "data"));
 
-	answer_code(command, socket ? peal_socket_set_data(socket, json) : PEAL_EMIT_E_GONE);
+	command_answer_code(command,
+			    socket ? peal_socket_set_data(socket, json) : PEAL_EMIT_E_GONE);
 	free(json);
 }
 
 static void do_of(const struct command *command)
 {
-	answer_code(command, peal_of(command->app->node, text_of(command, "name"))
-				     ? 0
-				     : PEAL_EMIT_E_INVALID);
+	command_answer_code(command, peal_of(command->app->node, command_text(command, "name"))
+					     ? 0
+					     : PEAL_EMIT_E_INVALID);
 }
 
 static void do_namespaces(const struct command *command)
@@ -304,7 +311,7 @@ static void do_namespaces(const struct command *command)
 	peal_node_stats(command->app->node, &stats);
 	cJSON_AddNullToObject(object, "error");
 	cJSON_AddNumberToObject(object, "count", (double)stats.namespaces);
-	answer(command->request, object);
+	command_answer(command->request, object);
 }
 
 static void do_events(const struct command *command)
@@ -313,20 +320,20 @@ static void do_events(const struct command *command)
 
 	cJSON_AddNullToObject(object, "error");
 	cJSON_AddItemReferenceToObject(object, "events", command->app->log);
-	answer(command->request, object);
+	command_answer(command->request, object);
 }
 
 static void do_next(const struct command *command)
 {
 	struct testapp *app = command->app;
-	const cJSON *accept = get(command, "accept"), *data = get(command, "data");
+	const cJSON *accept = command_get(command, "accept"), *data = command_get(command, "data");
 	cJSON *object = cJSON_CreateObject();
 	struct peal_next *next;
 	char *json = NULL;
 
 	if (app->pending_count == 0) {
 		cJSON_AddStringToObject(object, "error", "nothing pending");
-		answer(command->request, object);
+		command_answer(command->request, object);
 		return;
 	}
 	cJSON_AddNullToObject(object, "error");
@@ -338,9 +345,9 @@ static void do_next(const struct command *command)
 	if (!accept || cJSON_IsTrue(accept))
 		peal_next_accept(next);
 	else
-		peal_next_refuse(next, text_of(command, "message"), json);
+		peal_next_refuse(next, command_text(command, "message"), json);
 	free(json);
-	answer(command->request, object);
+	command_answer(command->request, object);
 }
 
 static void do_respond(const struct command *command)
@@ -355,15 +362,15 @@ static void do_respond(const struct command *command)
 		app->responder_count = 0;
 		peal_args_free(args);
 	}
-	answer_code(command, result);
+	command_answer_code(command, result);
 }
 
 static void do_session(const struct command *command)
 {
 	struct testapp *app = command->app;
 	cJSON *object = cJSON_CreateObject();
-	const char *sid = text_of(command, "sid"), *text = text_of(command, "text");
-	const char *hex = text_of(command, "hex");
+	const char *sid = command_text(command, "sid"), *text = command_text(command, "text");
+	const char *hex = command_text(command, "hex");
 	struct peal_session *session = NULL;
 	unsigned char *bytes;
 	size_t length;
@@ -382,18 +389,18 @@ static void do_session(const struct command *command)
 			peal_session_send(session, bytes, length, true);
 			free(bytes);
 		}
-		if (cJSON_IsTrue(get(command, "close")))
+		if (cJSON_IsTrue(command_get(command, "close")))
 			peal_session_close(session);
 	} else {
 		cJSON_AddStringToObject(object, "error", "gone");
 	}
-	answer(command->request, object);
+	command_answer(command->request, object);
 }
 
 static void do_close(const struct command *command)
 {
-	answer_code(command,
-		    peal_node_after(command->app->node, 50, testapp_shutdown, command->app));
+	command_answer_code(
+		command, peal_node_after(command->app->node, 50, testapp_shutdown, command->app));
 }
 
 static void do_several(const struct command *command);
@@ -414,7 +421,7 @@ static const struct {
 
 static void run(const struct command *command)
 {
-	const char *name = text_of(command, "do");
+	const char *name = command_text(command, "do");
 
 	for (size_t at = 0; name && at < sizeof(commands) / sizeof(commands[0]); at++) {
 		if (strcmp(commands[at].name, name) == 0) {
@@ -422,7 +429,8 @@ static void run(const struct command *command)
 			return;
 		}
 	}
-	answer_code(command, PEAL_EMIT_E_INVALID);
+	if (!name || !testapp_cluster_command(command, name))
+		command_answer_code(command, PEAL_EMIT_E_INVALID);
 }
 
 /* All in one turn of the loop. */
@@ -430,9 +438,9 @@ static void do_several(const struct command *command)
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, get(command, "commands"))
+	cJSON_ArrayForEach(item, command_get(command, "commands"))
 		run(&(struct command){ .app = command->app, .body = item });
-	answer_code(command, 0);
+	command_answer_code(command, 0);
 }
 
 static void on_control(struct peal_http_request *request, void *userdata)
@@ -459,7 +467,7 @@ static void on_stats(struct peal_http_request *request, void *userdata)
 #define ADD(kind, name, description) cJSON_AddNumberToObject(object, #name, (double)stats.name);
 	PEAL_STATS(ADD)
 #undef ADD
-	answer(request, object);
+	command_answer(request, object);
 }
 
 int testapp_control(struct testapp *app)

@@ -125,6 +125,13 @@ static void on_leave(struct peal_socket *socket, const struct peal_event *event,
 	peal_reply(event);
 }
 
+/* What a client sent goes to everyone as it came. */
+static void on_relay(struct peal_socket *socket, const struct peal_event *event, void *userdata)
+{
+	(void)userdata;
+	peal_emit_args(peal_socket_namespace(socket), PEAL_ALL, "relayed", event->args);
+}
+
 static void on_kick(struct peal_socket *socket, const struct peal_event *event, void *userdata)
 {
 	(void)userdata;
@@ -215,6 +222,7 @@ static int serve(struct testapp *app, struct peal_namespace *ns)
 	MUST(peal_on(ns, "join", on_join, app));
 	MUST(peal_on(ns, "leave", on_leave, app));
 	MUST(peal_on(ns, "kick", on_kick, app));
+	MUST(peal_on(ns, "relay", on_relay, app));
 	MUST(peal_on(ns, "whoami", on_whoami, app));
 	MUST(peal_on(ns, "forbidden", on_forbidden, app));
 	return 0;
@@ -315,7 +323,14 @@ int testapp_serve_all(struct testapp *app)
 	static const char *const names[] = { "/",	 "/custom",	   "/any",    "/order",
 					     "/refused", "/refused-plain", "/delayed" };
 
+	const cJSON *chosen = cJSON_GetObjectItemCaseSensitive(app->settings, "namespaces"), *name;
+
 	MUST(peal_on_new_namespace(app->node, on_new_namespace, app));
+	if (chosen) {
+		cJSON_ArrayForEach(name, chosen)
+			MUST(serve(app, peal_of(app->node, name->valuestring)));
+		return 0;
+	}
 	for (size_t at = 0; at < sizeof(names) / sizeof(names[0]); at++)
 		MUST(serve(app, peal_of(app->node, names[at])));
 	MUST(serve_any(app, peal_of(app->node, "/any")));

@@ -4,6 +4,7 @@
  */
 #include "testapp.h"
 
+#include <peal/redis.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -189,7 +190,37 @@ static void engine_settings(struct testapp *app, struct peal_engine_options *eng
 	engine->userdata = app;
 }
 
-void testapp_settings(struct testapp *app, struct peal_node_options *options)
+/* The adapter, when the settings name a Redis. */
+static int cluster_settings(const cJSON *settings, struct peal_node_options *options)
+{
+	struct peal_redis_options redis;
+	const char *interest = string(settings, "interest");
+	char message[200] = "";
+	int result;
+
+	options->name = string(settings, "name");
+	options->member_timeout_ms =
+		(unsigned)number(settings, "memberTimeout", options->member_timeout_ms);
+	options->request_timeout_ms =
+		(unsigned)number(settings, "requestTimeout", options->request_timeout_ms);
+	options->answer_server_events = truth(settings, "answerServerEvents", false);
+	if (!string(settings, "redis"))
+		return 0;
+	peal_redis_options_init(&redis);
+	redis.url = string(settings, "redis");
+	if (string(settings, "prefix"))
+		redis.prefix = string(settings, "prefix");
+	if (interest && strcmp(interest, "rooms") == 0)
+		redis.interest = PEAL_INTEREST_ROOMS;
+	else if (interest && strcmp(interest, "pattern") == 0)
+		redis.interest = PEAL_INTEREST_PATTERN;
+	result = peal_redis_adapter_new(&redis, &options->adapter, message, sizeof(message));
+	if (result != 0)
+		fprintf(stderr, "redis: %s\n", message);
+	return result;
+}
+
+int testapp_settings(struct testapp *app, struct peal_node_options *options)
 {
 	const cJSON *settings = app->settings;
 
@@ -204,6 +235,7 @@ void testapp_settings(struct testapp *app, struct peal_node_options *options)
 	options->log_level = PEAL_LOG_WARNING;
 	app->quiet = truth(settings, "quiet", false);
 	engine_settings(app, &options->engine);
+	return cluster_settings(settings, options);
 }
 
 static void session_open(struct peal_session *session, void *userdata)
