@@ -305,6 +305,8 @@ size_t peal_socket_rooms(const struct peal_socket *socket, const char **rooms, s
 void peal_namespace_each_room(struct peal_namespace *ns, peal_each_room_fn *fn, void *userdata)
 {
 	struct peal_hash_entry *entry = NULL;
+	if (ns->server)
+		ns = peal_namespace_served(ns);
 	while ((entry = peal_hash_next(&ns->by_id, entry))) {
 		struct peal_socket *socket = peal_container(entry, struct peal_socket, by_id);
 		if (!socket->in_own_room)
