@@ -19,7 +19,7 @@
 #include "adapters/redis/codec.h"
 #include "adapters/redis/publisher.h"
 #include "adapters/redis/subscriber.h"
-#include "base/hash.h"
+#include "adapters/redis/tickets.h"
 #include "base/limits.h"
 #include "loop/barrier.h"
 
@@ -52,20 +52,9 @@ struct redis_adapter {
 	struct peal_stats own_stats; /* the host's barrier counts already */
 	struct peal_barrier_waiter waiter;
 
-	struct peal_hash tickets; /* struct ticket: requests that are published */
-	struct peal_list refused; /* struct ticket: to be told as dropped */
+	struct peal_redis_tickets tickets;
 	struct peal_task tell_refused;
 	struct peal_task tell_up;
-};
-
-/* A message of which the cluster layer wants to know what became. */
-struct ticket {
-	struct peal_hash_entry entry;
-	struct peal_list link;
-	uint64_t number;
-	bool hears; /* its own node heard requests of that namespace when it was sent */
-	uint64_t hears_changed_ms;
-	char ns[];
 };
 
 static struct redis_adapter *of(struct peal_adapter *adapter)
@@ -226,43 +215,9 @@ static void on_opened(const char *ns, void *userdata)
 
 /* --- what became of it ---------------------------------------------------------------------- */
 
-static void free_ticket(struct redis_adapter *redis, struct ticket *ticket)
-{
-	peal_hash_remove(&redis->tickets, &ticket->entry);
-	peal_list_unlink(&ticket->link);
-	free(ticket);
-}
-
-static struct ticket *find_ticket(struct redis_adapter *redis, uint64_t number)
-{
-	struct peal_hash_entry *entry =
-		peal_hash_find(&redis->tickets, (const char *)&number, sizeof(number));
-	return entry ? peal_container(entry, struct ticket, entry) : NULL;
-}
-
-/* NULL without memory, or when the number is in use. */
-static struct ticket *make_ticket(struct redis_adapter *redis, uint64_t number, const char *ns)
-{
-	size_t length = strlen(ns);
-	struct ticket *ticket =
-		find_ticket(redis, number) ? NULL : calloc(1, sizeof(*ticket) + length + 1);
-	if (!ticket)
-		return NULL;
-	memcpy(ticket->ns, ns, length);
-	ticket->number = number;
-	ticket->entry.key = (const char *)&ticket->number;
-	ticket->entry.key_length = sizeof(ticket->number);
-	ticket->hears = peal_subscriber_hears_requests(redis->subscriber, ns);
-	ticket->hears_changed_ms = peal_subscriber_hears_changed_ms(redis->subscriber, ns);
-	if (peal_hash_insert(&redis->tickets, &ticket->entry)) {
-		free(ticket);
-		return NULL;
-	}
-	return ticket;
-}
-
 /* Did the publish reach this node itself? Return: whether that can be told. */
-static bool was_own(const struct redis_adapter *redis, const struct ticket *ticket, bool *ret_own)
+static bool was_own(const struct redis_adapter *redis, const struct peal_redis_ticket *ticket,
+		    bool *ret_own)
 {
 	uint64_t changed_ms = peal_subscriber_hears_changed_ms(redis->subscriber, ticket->ns);
 	*ret_own = peal_subscriber_hears_requests(redis->subscriber, ticket->ns);
@@ -273,13 +228,13 @@ static bool was_own(const struct redis_adapter *redis, const struct ticket *tick
 static void on_sent(uint64_t number, enum peal_sent how, uint32_t receivers, void *userdata)
 {
 	struct redis_adapter *redis = userdata;
-	struct ticket *ticket = find_ticket(redis, number);
+	struct peal_redis_ticket *ticket = peal_redis_ticket_find(&redis->tickets, number);
 	bool own = false;
 	if (!ticket)
 		return;
 	if (!was_own(redis, ticket, &own))
 		receivers = UINT32_MAX;
-	free_ticket(redis, ticket);
+	peal_redis_ticket_free(&redis->tickets, ticket);
 	redis->host.news->sent(number, how, receivers, own, redis->host.context);
 }
 
@@ -287,9 +242,9 @@ static void tell_refused(struct peal_task *task)
 {
 	struct redis_adapter *redis = peal_container(task, struct redis_adapter, tell_refused);
 	struct peal_list *first;
-	while ((first = peal_list_first(&redis->refused)))
-		on_sent(peal_container(first, struct ticket, link)->number, PEAL_SENT_DROPPED,
-			UINT32_MAX, redis);
+	while ((first = peal_list_first(&redis->tickets.refused)))
+		on_sent(peal_container(first, struct peal_redis_ticket, refused)->number,
+			PEAL_SENT_DROPPED, UINT32_MAX, redis);
 }
 
 static void on_counted(const char *channel, size_t length, uint32_t receivers, void *userdata)
@@ -370,7 +325,7 @@ static int redis_send(struct peal_adapter *adapter, const struct peal_message *m
 		      uint64_t number, unsigned expires_ms)
 {
 	struct redis_adapter *redis = of(adapter);
-	struct ticket *ticket = NULL;
+	struct peal_redis_ticket *ticket = NULL;
 	int error = peal_codec_encode(message, redis->prefix, redis->host.uid, &redis->channel,
 				      &redis->payload);
 	if (error)
@@ -381,20 +336,26 @@ static int redis_send(struct peal_adapter *adapter, const struct peal_message *m
 		peal_subscriber_hear_answers(redis->subscriber, message->ns,
 					     (ms ? ms : ANSWERS_MS) + ANSWERS_GRACE_MS);
 	}
-	if (number && !(ticket = make_ticket(redis, number, message->ns)))
-		return -ENOMEM;
+	if (number) {
+		ticket = peal_redis_ticket_new(&redis->tickets, number, message->ns);
+		if (!ticket)
+			return -ENOMEM;
+		ticket->hears = peal_subscriber_hears_requests(redis->subscriber, message->ns);
+		ticket->hears_changed_ms =
+			peal_subscriber_hears_changed_ms(redis->subscriber, message->ns);
+	}
 	error = peal_publisher_send(redis->publisher, &redis->channel, &redis->payload,
 				    publish_flags(message), number, expires_ms);
 	if (error == -ENOBUFS) {
 		/* It counts as dropped, and is told as that. */
 		error = 0;
 		if (ticket) {
-			peal_list_append(&redis->refused, &ticket->link);
+			peal_list_append(&redis->tickets.refused, &ticket->refused);
 			if (!peal_task_queued(&redis->tell_refused))
 				peal_loop_defer(redis->host.loop, &redis->tell_refused);
 		}
 	} else if (error && ticket) {
-		free_ticket(redis, ticket);
+		peal_redis_ticket_free(&redis->tickets, ticket);
 	}
 	/* One large message must not keep its memory for ever. */
 	if (redis->payload.capacity > PEAL_LIMIT_BATCH_BYTES)
@@ -433,10 +394,7 @@ static void redis_stop(struct peal_adapter *adapter)
 	redis->subscriber = NULL;
 	peal_loop_cancel(&redis->tell_refused);
 	peal_loop_cancel(&redis->tell_up);
-	struct peal_hash_entry *entry;
-	while ((entry = peal_hash_next(&redis->tickets, NULL)))
-		free_ticket(redis, peal_container(entry, struct ticket, entry));
-	peal_hash_deinit(&redis->tickets);
+	peal_redis_tickets_deinit(&redis->tickets);
 	peal_barrier_deinit(&redis->barrier);
 	peal_decoder_free(redis->decoder);
 	redis->decoder = NULL;
@@ -482,8 +440,7 @@ static int redis_start(struct peal_adapter *adapter, const struct peal_adapter_h
 	redis->tell_refused.fn = tell_refused;
 	redis->tell_up.fn = tell_up;
 	peal_barrier_init(&redis->barrier, host->loop, &redis->own_stats);
-	peal_hash_init(&redis->tickets);
-	peal_list_init(&redis->refused);
+	peal_redis_tickets_init(&redis->tickets);
 	redis->started = true;
 
 	const struct peal_publisher_options options = {

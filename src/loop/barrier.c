@@ -26,7 +26,8 @@ static void arm(struct peal_barrier *barrier)
 	}
 	uint64_t due_ms = mark_at(barrier, 0)->issued_ms + PEAL_LIMIT_BARRIER_MS;
 	uint64_t now_ms = peal_loop_now_ms(barrier->loop);
-	if (peal_timer_arm(barrier->loop, &barrier->timer, due_ms > now_ms ? due_ms - now_ms : 0) &&
+	unsigned left_ms = due_ms > now_ms ? (unsigned)(due_ms - now_ms) : 0;
+	if (peal_timer_arm(barrier->loop, &barrier->timer, left_ms) &&
 	    !peal_task_queued(&barrier->give_up))
 		/* Without a timer they would wait for ever. */
 		peal_loop_defer(barrier->loop, &barrier->give_up);
