@@ -11,6 +11,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "engine/session.h"
+#include "node/node_private.h"
 #include "tests/unit/unit.h"
 
 static struct event_base *base;
@@ -435,6 +438,125 @@ START_TEST(a_candidate_that_probes_without_reading_is_given_up)
 }
 END_TEST
 
+/* --- behind the barrier -------------------------------------------------------------------- */
+
+START_TEST(a_poll_stays_parked_while_packets_are_held)
+{
+	make();
+	char more[512], byte;
+	int fd = dial();
+	snprintf(more, sizeof(more), POLL, "&sid=", open_polling(fd));
+	uint64_t number = peal_barrier_issue(&node->barrier);
+	peal_session_hold(session, number);
+	ck_assert_int_eq(peal_session_send(session, "one", 3, false), 0);
+	ck_assert_int_eq(peal_session_send(session, "two", 3, false), 0);
+	say(fd, more);
+	turns(20);
+	ck_assert_int_eq(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+	peal_barrier_reach(&node->barrier, number);
+	read_until(fd, "4one\x1e"
+		       "4two");
+	close(fd);
+}
+END_TEST
+
+START_TEST(what_is_held_goes_over_the_websocket_of_an_upgrade_that_ends_meanwhile)
+{
+	make();
+	int fd = dial(), candidate = dial();
+	ask(candidate, UPGRADE, open_polling(fd));
+	read_until(candidate, "\r\n\r\n");
+	uint64_t number = peal_barrier_issue(&node->barrier);
+	ck_assert_int_eq(peal_session_send(session, "before", 6, false), 0);
+	peal_session_hold(session, number);
+	ck_assert_int_eq(peal_session_send(session, "held", 4, false), 0);
+	/* The upgrade does not wait. */
+	say_frame(candidate, "2probe");
+	read_until(candidate, "3probe");
+	say_frame(candidate, "5");
+	read_until(candidate, "\x81\x07"
+			      "4before");
+	ck_assert_str_eq(peal_session_transport(session), "websocket");
+	peal_barrier_reach(&node->barrier, number);
+	read_until(candidate, "\x81\x05"
+			      "4held");
+	close(candidate);
+	close(fd);
+}
+END_TEST
+
+START_TEST(an_orderly_close_of_a_websocket_waits_for_what_is_held)
+{
+	make();
+	char byte;
+	int fd = dial();
+	ask(fd, UPGRADE, NULL);
+	read_until(fd, "maxPayload\":1000000}");
+	uint64_t number = peal_barrier_issue(&node->barrier);
+	peal_session_hold(session, number);
+	ck_assert_int_eq(peal_session_send(session, "goodbye", 7, false), 0);
+	peal_session_close(session);
+	turns(20);
+	ck_assert_int_eq(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+	ck_assert_str_eq(heard, "open;");
+	peal_barrier_reach(&node->barrier, number);
+	read_until(fd, "\x81\x08"
+		       "4goodbye"
+		       "\x88");
+	turns(5);
+	ck_assert_str_eq(heard, "open;forced close;");
+	close(fd);
+}
+END_TEST
+
+START_TEST(a_client_that_leaves_takes_what_is_held_with_it)
+{
+	make();
+	int fd = dial();
+	ask(fd, UPGRADE, NULL);
+	read_until(fd, "maxPayload\":1000000}");
+	peal_session_hold(session, peal_barrier_issue(&node->barrier));
+	ck_assert_int_eq(peal_session_send(session, "nobody", 6, false), 0);
+	close(fd);
+	turns(20);
+	ck_assert_str_eq(heard, "open;transport close;");
+	ck_assert(peal_list_empty(&node->barrier.waiters));
+}
+END_TEST
+
+START_TEST(a_sid_with_a_prefix_opens_polls_and_upgrades)
+{
+	char sid[32];
+	options.sid_prefix = "n10";
+	make();
+	int fd = dial(), candidate = dial();
+	ask(fd, POLL, NULL);
+	memcpy(sid, strstr(read_until(fd, "maxPayload\":1000000}"), "\"sid\":\"") + 7, 24);
+	sid[24] = '\0';
+	ck_assert_int_eq(strncmp(sid, "n10.", 4), 0);
+	ck_assert_str_eq(peal_session_sid(session), sid);
+	ck_assert_int_eq(peal_session_send(session, "hello", 5, false), 0);
+	ask(fd, POLL, sid);
+	read_until(fd, "4hello");
+	/* Neither another prefix nor none. */
+	sid[2] = '1';
+	ask(fd, POLL, sid);
+	read_until(fd, "Session ID unknown");
+	ask(fd, POLL, sid + 4);
+	read_until(fd, "Session ID unknown");
+	sid[2] = '0';
+	ask(candidate, UPGRADE, sid);
+	read_until(candidate, "\r\n\r\n");
+	say_frame(candidate, "2probe");
+	read_until(candidate, "3probe");
+	say_frame(candidate, "5");
+	turns(5);
+	ck_assert_str_eq(peal_session_transport(session), "websocket");
+	close(candidate);
+	close(fd);
+}
+END_TEST
+
 UNIT_MAIN_WITH("engine", set_up, tear_down, calls_no_hook_from_inside_of_a_close,
 	       a_hook_may_close_the_node_under_a_new_polling_session,
 	       a_hook_may_close_the_node_under_a_new_websocket_session,
@@ -443,4 +565,9 @@ UNIT_MAIN_WITH("engine", set_up, tear_down, calls_no_hook_from_inside_of_a_close
 	       counts_no_session_that_never_opened, counts_text_that_is_not_utf8_as_malformed,
 	       a_websocket_may_be_accepted_while_another_is_being_read,
 	       an_orderly_close_goes_over_the_websocket_of_an_upgrade_that_ends_meanwhile,
-	       a_candidate_that_probes_without_reading_is_given_up)
+	       a_candidate_that_probes_without_reading_is_given_up,
+	       a_poll_stays_parked_while_packets_are_held,
+	       what_is_held_goes_over_the_websocket_of_an_upgrade_that_ends_meanwhile,
+	       an_orderly_close_of_a_websocket_waits_for_what_is_held,
+	       a_client_that_leaves_takes_what_is_held_with_it,
+	       a_sid_with_a_prefix_opens_polls_and_upgrades)
