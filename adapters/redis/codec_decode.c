@@ -125,7 +125,8 @@ static int take_json(struct peal_decoder *decoder, const char **payload, size_t 
 		*payload = decoder->repaired.bytes;
 		*length = decoder->repaired.length;
 	}
-	return facts.type == PEAL_JSON_OBJECT ? 0 : PEAL_CODEC_E_MALFORMED;
+	/* White space in front is not allowed: the first character tells JSON from MessagePack. */
+	return **payload == '{' ? 0 : PEAL_CODEC_E_MALFORMED;
 }
 
 static int convert(struct peal_decoder *decoder, const char *payload, size_t length)

@@ -482,6 +482,7 @@ int peal_codec_encode(const struct peal_message *message, const char *prefix, co
 	bool either = kind->format == FORMAT_EITHER;
 	bool binary = kind->format == FORMAT_MSGPACK || (either && has_attachments(message));
 	r = put_payload(&encoding, kind, binary);
+	/* All its parts are valid: if the whole is not, it is too deep. */
 	if (!r && either && !binary && !peal_json_validate(payload->bytes, payload->length, &facts))
 		r = put_payload(&encoding, kind, true);
 	if (!r && payload->length > PEAL_LIMIT_CLUSTER_MESSAGE_BYTES)

@@ -118,6 +118,11 @@ static void put_values(struct peal_codec_writer *writer, const char *text, size_
 
 void peal_codec_json(struct peal_codec_writer *writer, const char *text, size_t length)
 {
+	struct peal_json_facts facts;
+	if (!peal_json_validate(text, length, &facts)) {
+		writer->error = PEAL_EMIT_E_INVALID;
+		return;
+	}
 	put_values(writer, text, length, NULL, 0);
 }
 

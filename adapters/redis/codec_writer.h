@@ -32,9 +32,10 @@ void peal_codec_text(struct peal_codec_writer *writer, const char *text, size_t 
 void peal_codec_number(struct peal_codec_writer *writer, uint64_t number);
 void peal_codec_bool(struct peal_codec_writer *writer, bool value);
 void peal_codec_undefined(struct peal_codec_writer *writer);
-/* Valid JSON text of one value. */
+/* JSON text of one value; what is not valid makes the message invalid. */
 void peal_codec_json(struct peal_codec_writer *writer, const char *text, size_t length);
-/* All arguments as values, nothing for NULL. Those with attachments need MessagePack. */
+/* All arguments as values, nothing for NULL: their text is valid. Those with attachments need
+ * MessagePack. */
 void peal_codec_args(struct peal_codec_writer *writer, const struct peal_args *args);
 /* An array of names. */
 void peal_codec_names(struct peal_codec_writer *writer, const char *const *names, size_t count);
