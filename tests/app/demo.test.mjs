@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { ask, client, connected, event, serve, sleep } from "./program.mjs";
+import { startNodes } from "./redis.mjs";
 
 async function people(node, names, options = {}) {
 	const all = {};
@@ -89,7 +90,7 @@ test("acknowledgements tell who answered", async (t) => {
 	assert.deepEqual(names(everyone), ["a", "b", "c"]);
 	assert.deepEqual({ ...everyone, responses: [] }, {
 		ok: true, error: null, responses: [], clients: { expected: 3, answered: 3 },
-		servers: { expected: 1, answered: 1 }, missing: [], missingServers: [],
+		servers: { expected: 1, answered: 1 }, missing: [], missingServers: [], unnamedMissing: 0,
 	});
 	assert.deepEqual(names(await ask(a, "broadcast", { to: "others", text: "x", timeout: 20000 })), ["b", "c"]);
 	assert.deepEqual(names(await ask(a, "broadcast", { to: "room", room: "red", text: "x", timeout: 20000 })), ["c"]);
@@ -97,6 +98,19 @@ test("acknowledgements tell who answered", async (t) => {
 	assert.equal(nobody.ok, true);
 	assert.deepEqual(nobody.clients, { expected: 0, answered: 0 });
 	assert.equal(b.seen.length, 2);
+});
+
+test("a broadcast can stay on this node, and the members of the cluster are told", async (t) => {
+	const { nodes } = await startNodes(t, 2, ["--demo"]);
+	const { a } = await people(nodes[0], ["a"]);
+	const { b } = await people(nodes[1], ["b"]);
+	assert.equal((await ask(a, "broadcast", { to: "everyone", text: "x", local: true, timeout: 20000 })).clients.expected, 1);
+	assert.equal((await ask(a, "broadcast", { to: "others", text: "y", timeout: 20000 })).clients.expected, 1);
+	assert.equal(b.seen.length, 1);
+	assert.equal((await ask(a, "broadcast", { to: "everyone", text: "x", local: 1 })).error, "local must be true or false");
+	const answer = await ask(a, "nodes");
+	assert.deepEqual([answer.ok, answer.state, answer.count, answer.unnamed], [true, "up", 2, 0]);
+	assert.deepEqual(answer.nodes.map(({ name, self, silent }) => [name, self, silent]), [["n1", true, false], ["n2", false, false]]);
 });
 
 test("those who do not answer in time are named", async (t) => {

@@ -25,7 +25,7 @@ async function listed() {
 test("the help of serve lists a setting for every option of the public headers", async () => {
 	const settings = await listed();
 	// Members of the option structs that the program decides by itself, and those that have another name.
-	const decided = new Set(["log", "log_userdata", "base", "userdata", "origins", "enabled", "engine", "cors"]);
+	const decided = new Set(["adapter", "answer_server_events", "log", "log_userdata", "base", "userdata", "origins", "enabled", "engine", "cors"]);
 	const hooks = new Set(["allow_request", "generate_id", "headers", "connection_error"]);
 	const renamed = { trusted_proxies: "trusted-proxy" };
 	const structs = { peal_node_options: "", peal_engine_options: "", peal_cors_options: "cors-", peal_cookie_options: "cookie-" };
@@ -101,6 +101,9 @@ const values = {
 	"cors-options-success-status": 200, "cors-preflight-continue": false,
 	"cookie": true, "cookie-name": "stick", "cookie-path": "/live", "cookie-domain": "a.example", "cookie-max-age": 9,
 	"cookie-http-only": false, "cookie-secure": true, "cookie-same-site": "strict", "demo": true, "log-level": "debug",
+	// Nothing listens on port 1: the node goes on without its cluster.
+	"redis": "redis://127.0.0.1:1", "redis-prefix": "other", "redis-interest": "rooms", "redis-user": "who", "redis-password": "geheim",
+	"member-timeout": 4000, "request-timeout": 6000, "api-key": "geheim", "sid-prefix": "n-1",
 };
 
 async function assertValuesHold(t, node) {
@@ -109,6 +112,9 @@ async function assertValuesHold(t, node) {
 	const open = await handshake(node.port, "/live/", { Origin: "https://b.example" });
 	assert.equal(open.pingInterval, 7000);
 	assert.equal(open.pingTimeout, 6000);
+	assert.match(open.sid, /^n-1\.[\w-]+$/);
+	const nodes = JSON.parse((await node.get("/api/nodes", { headers: { Authorization: "Bearer geheim" } })).body);
+	assert.deepEqual([nodes.adapter, nodes.state], ["redis", "down"]);
 	assert.equal(open.maxPayload, 54321);
 	assert.deepEqual(open.upgrades, []);
 	assert.deepEqual(open.packets, ['42["early"]']);
@@ -134,7 +140,8 @@ test("every setting is a flag", async (t) => {
 		typeof value === "boolean" ? [`--${value ? "" : "no-"}${name}`] :
 			[].concat(value).flatMap((one) => [`--${name}`, String(one)]));
 	assert.deepEqual(Object.keys(await listed()).filter((flag) => !(flag.slice(2) in values)).sort(),
-		["--client-dir", "--config", "--host", "--log-format", "--port"], "a setting that this test does not know");
+		["--api-key-file", "--client-dir", "--config", "--host", "--internal-listen", "--log-format", "--port", "--redis-ca", "--redis-cert",
+			"--redis-key", "--redis-password-file"], "a setting that this test does not know");
 	await assertValuesHold(t, await serve(t, flags));
 });
 
@@ -170,6 +177,26 @@ test("a flag wins over a variable, a variable over the config file, and that ove
 	await refuses(variables, "/a");
 	assert.equal(await interval(await serve(t, ["--config", config])), 1000);
 	assert.equal(await interval(await serve(t)), 25000);
+});
+
+test("PEAL_REDIS_URL and PEAL_NODE_NAME are other names of two variables", async (t) => {
+	const node = await serve(t, [], { env: { PEAL_REDIS_URL: "redis://127.0.0.1:1", PEAL_NODE_NAME: "north" } });
+	assert.equal(node.listening.name, "north");
+	assert.match((await node.get("/readyz")).body, /^cluster: down \(redis\)/m);
+	await refused([], /PEAL_NODE_NAME|PEAL_NAME: another variable sets the same/, { PEAL_NAME: "a", PEAL_NODE_NAME: "b" });
+});
+
+test("PEAL_URL is for the other commands", async (t) => {
+	const node = await serve(t, [], { env: { PEAL_URL: "http://127.0.0.1:1" } });
+	assert.ok(!node.records.some(({ level }) => level === "warning"), node.output);
+});
+
+test("flags with secrets do not stay in the list of processes", async (t) => {
+	const node = await serve(t, ["--api-key", "geheim", "--redis=redis://who:geheim@127.0.0.1:1"]);
+	const shown = readFileSync(`/proc/${node.child.pid}/cmdline`, "utf8");
+	assert.ok(shown.includes("--api-key") && !shown.includes("geheim"), shown);
+	await node.stop();
+	assert.ok(!node.output.includes("geheim"), node.output);
 });
 
 test("an empty variable counts as not set", async (t) => {
@@ -254,6 +281,30 @@ test("values are checked, with the range and the unit in the message", async () 
 	await refused(["--cookie", "--cookie-path", "/;Secure"], /--cookie-path: must not hold a semicolon/);
 	await refused(["--cors-origin", "https://a.example\r\nX-Evil: 1"], /--cors-origin: must be UTF-8 without control/);
 	await refused(["--config", "/does/not/exist.json"], /--config: cannot open "\/does\/not\/exist.json"/);
+});
+
+test("settings of Redis are checked, and no message has a secret in it", async (t) => {
+	const secret = path.join(folder(t), "password");
+	writeFileSync(secret, "geheim\n");
+	for (const [args, expected] of [
+		[["--redis", "http://127.0.0.1"], /--redis: /], [["--redis", "redis://a:geheim@one:1,two:2"], /--redis: /],
+		[["--redis", "redis://:geheim@127.0.0.1:99999"], /--redis: /], [["--redis", "unix://relative"], /--redis: /],
+		[["--redis", "rediss://127.0.0.1", "--redis-ca", "/does/not/exist"], /--redis: /],
+		[["--redis", "rediss://127.0.0.1", "--redis-cert", "/does/not/exist"], /--redis: /],
+		[["--redis-prefix", "x"], /--redis-prefix: does nothing without --redis/],
+		[["--redis-password-file", secret], /--redis-password-file: does nothing without --redis/],
+		[["--redis", "redis://127.0.0.1", "--redis-password", "geheim", "--redis-password-file", secret], /--redis-password-file: --redis-password is given too/],
+		[["--redis", "redis://127.0.0.1", "--redis-password-file", `${secret}.not`], /--redis-password-file: cannot open/],
+		[["--redis", "redis://127.0.0.1", "--redis-interest", "all"], /--redis-interest: "all" is not one of auto,rooms,pattern/],
+		[["--member-timeout", "1000"], /--member-timeout: "1000" is not a whole number from 1500/],
+		[["--sid-prefix", "a.b"], /--sid-prefix: "a\.b" is not 1 to 16 of/], [["--sid-prefix", "x".repeat(17)], /--sid-prefix: /],
+	]) {
+		const { stdout, stderr, code } = await run(["serve", ...args]);
+		assert.equal(code, 2, `${args.join(" ")}: ${stderr}`);
+		assert.equal(stdout, "");
+		assert.match(stderr, expected);
+		assert.ok(!stderr.includes("geheim"), stderr);
+	}
 });
 
 test("values that are not UTF-8 are refused", async (t) => {
