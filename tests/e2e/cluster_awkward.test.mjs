@@ -71,7 +71,7 @@ for (const order of isPeal ? ["PPN", "NPP"] : ["NNN"]) {
 		const clients = await connectAll(t, nodes);
 		const random = generator(seed, order.startsWith("N"));
 		t.diagnostic(`PEAL_SEED=${seed}`);
-		const rounds = isPeal ? 40 : 10;
+		const rounds = order === "PPN" ? 100 : 20;
 		for (let round = 0; round < rounds; round++) {
 			const sent = [];
 			for (let count = 0; count < 100; count++) {
@@ -90,7 +90,7 @@ for (const order of isPeal ? ["PPN", "NPP"] : ["NNN"]) {
 		const random = generator(seed + 1, true);
 		t.diagnostic(`PEAL_SEED=${seed}`);
 		// Names of rooms: text without U+0000, at least one character, within peal's ceiling.
-		const room = () => `r${random.text().replaceAll("\0", "")}`.slice(0, 200);
+		const room = () => `room:${random.text().replaceAll("\0", "")}`.slice(0, 200);
 		const own = async () => Promise.all(nodes.map(async (node, index) => {
 			const { sockets } = await node.control({ do: "fetch", flags: ["local"] });
 			return sockets.find(({ id }) => id === clients[index].id).rooms.filter((name) => name !== clients[index].id).sort();
@@ -101,7 +101,7 @@ for (const order of isPeal ? ["PPN", "NPP"] : ["NNN"]) {
 			const sorted = [...names].sort();
 			await eventually(async () => (await own()).every((rooms) => JSON.stringify(rooms) === JSON.stringify(sorted)), `all to be in ${JSON.stringify(names).slice(0, 400)}`);
 			const listed = await nodes[0].control({ do: "all-rooms" });
-			assert.deepEqual(listed.rooms.filter((name) => name.startsWith("r")).sort(), sorted);
+			assert.deepEqual(listed.rooms.filter((name) => name.startsWith("room:")).sort(), sorted);
 			await nodes[0].control({ do: "emit", rooms: [names[0]], event: "to-room", args: [round] });
 			await nodes[0].control({ do: "leave", rooms: [names[0]], names });
 			await eventually(async () => (await own()).every((rooms) => rooms.length === 0), "all to have left");
@@ -119,10 +119,10 @@ for (const order of isPeal ? ["PPN", "NPP"] : ["NNN"]) {
 			assert.deepEqual(left, answers.map(key).sort());
 		}
 
-		// Data of sockets; it is JSON.
+		// Data of sockets; it is JSON. U+0000 and the last digits of long numbers do not pass the control route.
 		for (let round = 0; round < 30; round++) {
 			let data = plain(random.value());
-			while (JSON.stringify(data).includes('"Buffer"')) data = plain(random.value());
+			while (/"Buffer"|\\u0000|\d{15}|\de/.test(JSON.stringify(data))) data = plain(random.value());
 			await nodes[1].control({ do: "data", direct: clients[1].id, data });
 			const { sockets } = await nodes[0].control({ do: "fetch", rooms: [clients[1].id] });
 			assert.deepEqual(sockets[0].data, data);
@@ -148,7 +148,7 @@ if (isPeal)
 		for (const message of [...texts, ...bytes]) {
 			const [voice] = await openCrowd(t, nodes.slice(0, 1), 1);
 			voice.socket.send(message, { binary: false });
-			await Promise.race([voice.closed, eventually(() => voice.got.length > 0, "its own broadcast")]);
+			await eventually(() => voice.socket.readyState === 3 || voice.got.length > 0, "its own broadcast, or its end");
 			voice.socket.terminate();
 			// Polling has no check of UTF-8 by the WebSocket layer.
 			const open = await request(nodes[0].port, { path: "/socket.io/?EIO=4&transport=polling" });
@@ -158,9 +158,11 @@ if (isPeal)
 		}
 		await nodes[0].control({ do: "emit", event: "end" });
 		await eventually(() => witness.got.some(([event]) => event === "end"), "the Node.js server to be well");
+		// What is legal arrives: most of the texts, twice each.
+		assert(witness.got.length > texts.length, `${witness.got.length} events`);
 		for (const [event, ...args] of witness.got) {
 			assert(["relayed", "end"].includes(event));
-			assert(!JSON.stringify(args).includes("polluted") || !{}.polluted);
+			assert.equal({}.polluted, undefined, JSON.stringify(args));
 		}
 		assert.equal(nodes[1].child.exitCode, null);
 		assert.deepEqual(await nodes[1].events((entry) => entry.e === "redis-error"), []);
