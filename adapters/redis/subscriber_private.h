@@ -113,6 +113,7 @@ struct peal_subscriber {
 	struct peal_deadline retry;
 	uint64_t batch; /* the number of what is not sent yet; 0: nobody asked for one */
 	uint64_t refusal_logged_ms;
+	bool full_logged; /* that no other namespace fits */
 
 	bool connected, subscribed;
 	bool tell_subscribed, peal_missing;

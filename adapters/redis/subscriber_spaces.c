@@ -355,10 +355,16 @@ static struct peal_redis_space *space_get(struct peal_subscriber *subscriber, co
 		return space;
 	if (subscriber->spaces.count >= PEAL_LIMIT_CLUSTER_SPACES ||
 	    !(space = calloc(1, sizeof(*space) + length + 1))) {
-		peal_log(subscriber->log, PEAL_LOG_ERROR, "no room for another namespace",
-			 PEAL_FIELD_TEXT("namespace", ns));
+		/* Clients can cause it as often as they like. */
+		if (!subscriber->full_logged)
+			peal_log(subscriber->log, PEAL_LOG_ERROR,
+				 "no room for another namespace in the cluster",
+				 PEAL_FIELD_TEXT("namespace", ns),
+				 PEAL_FIELD_INT("namespaces", subscriber->spaces.count));
+		subscriber->full_logged = true;
 		return NULL;
 	}
+	subscriber->full_logged = false;
 	memcpy(space->name, ns, length);
 	space->name_length = length;
 	space->entry.key = space->name;

@@ -447,6 +447,51 @@ START_TEST(an_outage_is_a_gap_and_everything_works_again_after_it)
 }
 END_TEST
 
+START_TEST(a_lost_subscriber_alone_is_an_outage_too)
+{
+	begin(&a, "AAAAAA");
+	begin(&b, "BBBBBB");
+	reach(&b, join(&b, "room"));
+	unsigned states = b.states;
+	redis_server_say(&server, "CLIENT KILL TYPE pubsub");
+	WAIT_FOR(&world, b.gaps == 1 && b.state == PEAL_ADAPTER_UP && a.state == PEAL_ADAPTER_UP);
+	ck_assert_uint_ge(b.states, states + 3);
+	ck_assert_uint_le(b.gap_from_ms, b.gap_to_ms);
+	ck_assert_int_eq(send_event(&a, "room", "again", "1"), 0);
+	WAIT_FOR(&world, b.seen[1]);
+	redis_world_rest(&world, 100);
+	ck_assert_uint_eq(b.seen[1], 1);
+	/* And a lost publisher is an outage without a gap: nothing was missed. */
+	redis_server_say(&server, "CLIENT KILL TYPE normal");
+	WAIT_FOR(&world, b.stats.cluster_disconnects >= 2 && a.stats.cluster_disconnects >= 2);
+	WAIT_FOR(&world, a.state == PEAL_ADAPTER_UP && b.state == PEAL_ADAPTER_UP);
+	ck_assert_uint_eq(b.gaps, 1);
+	ck_assert_int_eq(send_event(&a, "room", "again", "2"), 0);
+	WAIT_FOR(&world, b.seen[2]);
+}
+END_TEST
+
+START_TEST(a_frozen_redis_is_given_up_and_the_gap_begins_with_its_last_byte)
+{
+	begin(&b, "BBBBBB");
+	set_mode(&b, PEAL_INTEREST_ROOMS);
+	WAIT_FOR(&world, b.stats.cluster_subscriptions == 6);
+	redis_world_rest(&world, 100);
+	uint64_t frozen_ms = wall_ms();
+	redis_server_kill(&server, SIGSTOP);
+	/* A join waits, but not for ever. */
+	uint64_t number = join(&b, "room");
+	ck_assert_uint_gt(number, 0);
+	reach(&b, number);
+	ck_assert_int_eq(b.state, PEAL_ADAPTER_UP);
+	WAIT_FOR(&world, b.state == PEAL_ADAPTER_DOWN);
+	redis_server_kill(&server, SIGCONT);
+	WAIT_FOR(&world, b.state == PEAL_ADAPTER_UP && b.gaps == 1);
+	ck_assert_uint_le(b.gap_from_ms, frozen_ms + 1);
+	ck_assert_uint_ge(b.gap_to_ms - b.gap_from_ms, PEAL_LIMIT_BARRIER_MS);
+}
+END_TEST
+
 START_TEST(a_request_that_finds_the_queue_full_is_told_as_dropped)
 {
 	begin_with(&a, "AAAAAA", true, 4096);
@@ -499,5 +544,7 @@ UNIT_MAIN_WITH("redis_adapter", set_up, tear_down, is_held_until_it_is_released,
 	       what_is_published_behind_a_join_finds_the_subscription,
 	       every_message_arrives_once_while_the_interest_changes,
 	       an_outage_is_a_gap_and_everything_works_again_after_it,
+	       a_lost_subscriber_alone_is_an_outage_too,
+	       a_frozen_redis_is_given_up_and_the_gap_begins_with_its_last_byte,
 	       a_request_that_finds_the_queue_full_is_told_as_dropped,
 	       missing_rights_are_explained_and_tried_again, options_that_are_not_valid_are_named)
