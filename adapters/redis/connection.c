@@ -1,24 +1,18 @@
 /*
- * The life of a connection: attempts, login, commands and replies, keep-alive, loss.
+ * The life of a connection: commands and replies, keep-alive, loss.
  *
- * The state is written by enter() alone. Between two attempts and during one a tick looks at the
- * time; while commands may be written a slower pulse does. Neither needs memory, so nothing can
- * keep the connection from coming back. A loss that is noticed while a command is written is told
- * from the loop, later: nobody is called from inside a call.
+ * The state is written by peal_redis_enter() alone. Between two attempts and during one a tick
+ * looks at the time; while commands may be written a slower pulse does. Neither needs memory, so
+ * nothing can keep the connection from coming back. A loss that is noticed while a command is
+ * written is told from the loop, later: nobody is called from inside a call.
  */
-#include "adapters/redis/connection.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 
-#include "adapters/redis/connection_reader.h"
-#include "adapters/redis/connection_resolve.h"
-#include "adapters/redis/connection_stream.h"
+#include "adapters/redis/connection_private.h"
 #include "base/id.h"
-#include "base/limits.h"
 
 #define TICK_MS 50
 #define PULSE_MS 500
@@ -28,72 +22,14 @@
 #define READ_BYTES 16384
 /* Reads in one turn before others get theirs. */
 #define READS_PER_TURN 64
-#define WHY_BYTES 640
-#define CAUSES 4
 
-enum state {
-	STOPPED,    /* not started, or freed */
-	WAITING,    /* for the next attempt; tick */
-	RESOLVING,  /* the host name; tick */
-	CONNECTING, /* to one of the addresses; tick */
-	SECURING,   /* TLS handshake; tick */
-	LOGIN,	    /* the replies to our own commands; tick */
-	READY,	    /* pulse */
-};
-
-enum step { STEP_AUTH, STEP_NAME, STEP_ROLE };
-
-struct peal_redis_connection {
-	struct peal_loop *loop;
-	const struct peal_redis_address *address;
-	const char *kind;
-	char *client_name;
-	bool subscriber;
-	bool dead;
-	struct peal_redis_handlers handlers;
-	void *userdata;
-	struct peal_stats *stats;
-	const struct peal_log *log;
-
-	enum state state;
-	unsigned losses; /* changes whenever what was read before is of no use any more */
-	struct peal_redis_stream stream;
-	struct peal_redis_reader *reader;
-	struct peal_redis_lookup *lookup;
-	struct peal_redis_addresses addresses;
-	unsigned next_address;
-
-	struct peal_deadlines ticks, pulses;
-	struct peal_deadline tick;
-	uint64_t due_ms; /* of the state, when it ticks */
-	unsigned backoff_ms;
-	uint64_t ready_ms, last_byte_ms;
-	uint64_t heard_ms; /* the last byte, by the clock that standstills do not stop */
-	bool backlog;	   /* the kernel did not take everything at the last flush */
-	uint64_t owed_ms;  /* something was written after the last byte came; 0: no */
-	uint64_t commands, replies, ping; /* the number of the command that is a PING; 0: none */
-
-	enum step steps[3];
-	unsigned step_count, step;
-
-	struct peal_flusher flusher;
-	struct peal_task begin, failure, death;
-	char why[WHY_BYTES];	 /* of the failure that is still to be told */
-	uint64_t causes[CAUSES]; /* why attempts failed, as far as it was logged */
-	unsigned cause_count;
-	bool told_database, told_name, told_replica;
-};
-
-static void on_stream(struct peal_redis_stream *stream);
-static void fail(struct peal_redis_connection *connection, const char *why, bool slowly);
-
-static uint64_t now_ms(struct peal_redis_connection *connection)
+uint64_t peal_redis_now_ms(struct peal_redis_connection *connection)
 {
 	peal_loop_enter(connection->loop);
 	return peal_loop_now_ms(connection->loop);
 }
 
-static void enter(struct peal_redis_connection *connection, enum state state)
+void peal_redis_enter(struct peal_redis_connection *connection, enum peal_redis_state state)
 {
 	connection->state = state;
 	if (state == STOPPED)
@@ -103,8 +39,7 @@ static void enter(struct peal_redis_connection *connection, enum state state)
 				  &connection->tick);
 }
 
-/* --- commands ----------------------------------------------------------------------------------
- */
+/* --- commands --- */
 
 static void fail_later(struct peal_redis_connection *connection, const char *why)
 {
@@ -138,9 +73,8 @@ static int append(struct peal_redis_connection *connection, size_t count, const 
 	return 0;
 }
 
-/* A command of our own. */
-static int say(struct peal_redis_connection *connection, const char *first, const char *second,
-	       const char *third)
+int peal_redis_say(struct peal_redis_connection *connection, const char *first, const char *second,
+		   const char *third)
 {
 	const char *words[] = { first, second, third };
 	size_t lengths[3], count = third ? 3 : second ? 2 : 1;
@@ -169,7 +103,7 @@ static bool flush(struct peal_flusher *flusher)
 		return false;
 	size_t before = peal_redis_stream_unwritten(&connection->stream);
 	if (before && !connection->owed_ms)
-		connection->owed_ms = now_ms(connection);
+		connection->owed_ms = peal_redis_now_ms(connection);
 	if (peal_redis_stream_flush(&connection->stream)) {
 		fail_later(connection, connection->stream.why);
 		return false;
@@ -177,7 +111,7 @@ static bool flush(struct peal_flusher *flusher)
 	/* While Redis takes what had piled up it is not silent, though it may not answer yet. */
 	size_t after = peal_redis_stream_unwritten(&connection->stream);
 	if (connection->backlog && after < before)
-		connection->owed_ms = now_ms(connection);
+		connection->owed_ms = peal_redis_now_ms(connection);
 	connection->backlog = after > 0;
 	return false;
 }
@@ -189,11 +123,10 @@ static void on_failure(struct peal_task *task)
 	char why[WHY_BYTES];
 	memcpy(why, connection->why, sizeof(why));
 	if (connection->state >= LOGIN)
-		fail(connection, why, false);
+		peal_redis_fail(connection, why, false);
 }
 
-/* --- loss --------------------------------------------------------------------------------------
- */
+/* --- loss --- */
 
 /* Whether this was said already since Redis was there last. */
 static bool cause_is_new(struct peal_redis_connection *connection, const char *why)
@@ -221,7 +154,7 @@ static unsigned next_wait_ms(struct peal_redis_connection *connection, bool slow
 }
 
 /* The connection is lost, or the attempt has failed. */
-static void fail(struct peal_redis_connection *connection, const char *text, bool slowly)
+void peal_redis_fail(struct peal_redis_connection *connection, const char *text, bool slowly)
 {
 	bool was_ready = connection->state == READY;
 	char why[WHY_BYTES];
@@ -232,10 +165,11 @@ static void fail(struct peal_redis_connection *connection, const char *text, boo
 	connection->losses++;
 	peal_loop_cancel(&connection->failure);
 	/* One that is lost again and again right after the login is a failed attempt as well. */
-	if (was_ready && now_ms(connection) - connection->ready_ms >= PEAL_LIMIT_REDIS_BACKOFF_MS)
+	if (was_ready &&
+	    peal_redis_now_ms(connection) - connection->ready_ms >= PEAL_LIMIT_REDIS_BACKOFF_MS)
 		connection->backoff_ms = FIRST_BACKOFF_MS;
-	connection->due_ms = now_ms(connection) + next_wait_ms(connection, slowly);
-	enter(connection, WAITING);
+	connection->due_ms = peal_redis_now_ms(connection) + next_wait_ms(connection, slowly);
+	peal_redis_enter(connection, WAITING);
 	if (was_ready)
 		connection->stats->cluster_disconnects++;
 	if (was_ready || cause_is_new(connection, why))
@@ -248,70 +182,7 @@ static void fail(struct peal_redis_connection *connection, const char *text, boo
 		connection->handlers.lost(connection, why, connection->userdata);
 }
 
-/* --- replies -----------------------------------------------------------------------------------
- */
-
-static void fail_login(struct peal_redis_connection *connection, const char *error)
-{
-	char why[WHY_BYTES];
-	peal_redis_explain(error, connection->address->user, NULL, why, sizeof(why));
-	fail(connection, why, true);
-}
-
-static void become_ready(struct peal_redis_connection *connection)
-{
-	connection->ready_ms = now_ms(connection);
-	connection->commands = connection->replies = connection->ping = 0;
-	connection->cause_count = 0;
-	enter(connection, READY);
-	peal_log(connection->log, PEAL_LOG_INFO, "connected to Redis",
-		 PEAL_FIELD_TEXT("redis", connection->address->shown),
-		 PEAL_FIELD_TEXT("connection", connection->kind));
-	if (connection->handlers.ready)
-		connection->handlers.ready(connection, connection->userdata);
-}
-
-/* Without a name it works as well, but any other refusal means that we are not let in. */
-static bool name_was_refused(struct peal_redis_connection *connection, const char *error)
-{
-	if (strncmp(error, "NOPERM", 6) != 0 && strncmp(error, "ERR unknown", 11) != 0)
-		return false;
-	if (!connection->told_name)
-		peal_log(connection->log, PEAL_LOG_INFO, "Redis refuses the name of the connection",
-			 PEAL_FIELD_TEXT("connection", connection->kind));
-	connection->told_name = true;
-	return true;
-}
-
-static void look_at_role(struct peal_redis_connection *connection,
-			 const struct peal_redis_value *value)
-{
-	bool replica = value->type == PEAL_REDIS_STRING && strstr(value->bytes, "role:slave");
-	bool told = connection->told_replica;
-	connection->told_replica = replica;
-	if (!replica || told)
-		return;
-	peal_log(connection->log, PEAL_LOG_WARNING,
-		 "this Redis is a replica: what is published here reaches only those who are "
-		 "connected to this replica, so all servers must use it, or better the primary",
-		 PEAL_FIELD_TEXT("redis", connection->address->shown));
-}
-
-static void take_login_reply(struct peal_redis_connection *connection,
-			     const struct peal_redis_reply *reply)
-{
-	const struct peal_redis_value *value = &reply->value;
-	enum step step = connection->steps[connection->step++];
-	if (step == STEP_ROLE)
-		look_at_role(connection, value);
-	else if (value->type == PEAL_REDIS_ERROR &&
-		 !(step == STEP_NAME && name_was_refused(connection, value->bytes))) {
-		fail_login(connection, value->bytes);
-		return;
-	}
-	if (connection->step == connection->step_count)
-		become_ready(connection);
-}
+/* --- replies --- */
 
 /* Replies of a subscriber come between messages, so they are known by their form. */
 static bool is_pong(const struct peal_redis_reply *reply)
@@ -330,12 +201,12 @@ static void take_reply(struct peal_redis_connection *connection,
 		       const struct peal_redis_reply *reply)
 {
 	if (connection->state == LOGIN) {
-		take_login_reply(connection, reply);
+		peal_redis_take_login_reply(connection, reply);
 		return;
 	}
 	connection->replies++;
 	if (!connection->subscriber && connection->replies > connection->commands) {
-		fail(connection, "Redis has sent a reply to nothing", false);
+		peal_redis_fail(connection, "Redis has sent a reply to nothing", false);
 		return;
 	}
 	/* A PING that is refused shows that Redis is there as well. */
@@ -352,7 +223,7 @@ static bool take_bytes(struct peal_redis_connection *connection, const char *byt
 {
 	const struct peal_redis_reply *reply;
 	unsigned losses = connection->losses;
-	connection->last_byte_ms = now_ms(connection);
+	connection->last_byte_ms = peal_redis_now_ms(connection);
 	connection->heard_ms = peal_loop_real_ms(connection->loop);
 	connection->owed_ms = 0;
 	int r = peal_redis_reader_feed(connection->reader, bytes, length);
@@ -363,11 +234,11 @@ static bool take_bytes(struct peal_redis_connection *connection, const char *byt
 	}
 	if (r == PEAL_REDIS_READER_E_MORE)
 		return true;
-	fail(connection,
-	     r == -ENOMEM			? "out of memory"
-	     : r == PEAL_REDIS_READER_E_INVALID ? "what came is no reply of Redis"
-						: "a reply is too large or too deep",
-	     false);
+	peal_redis_fail(connection,
+			r == -ENOMEM			   ? "out of memory"
+			: r == PEAL_REDIS_READER_E_INVALID ? "what came is no reply of Redis"
+							   : "a reply is too large or too deep",
+			false);
 	return false;
 }
 
@@ -380,7 +251,7 @@ static void read_some(struct peal_redis_connection *connection)
 		if (r == PEAL_REDIS_STREAM_E_WAIT)
 			return;
 		if (r) {
-			fail(connection, connection->stream.why, false);
+			peal_redis_fail(connection, connection->stream.why, false);
 			return;
 		}
 		if (!take_bytes(connection, bytes, length))
@@ -391,153 +262,22 @@ static void read_some(struct peal_redis_connection *connection)
 	peal_redis_stream_read_later(&connection->stream);
 }
 
-/* --- attempts ----------------------------------------------------------------------------------
- */
-
-static void log_in(struct peal_redis_connection *connection)
-{
-	const struct peal_redis_address *address = connection->address;
-	int r = 0;
-	connection->reader = peal_redis_reader_new();
-	connection->step = connection->step_count = 0;
-	connection->last_byte_ms = now_ms(connection);
-	connection->owed_ms = 0;
-	connection->backlog = false;
-	connection->due_ms = now_ms(connection) + PEAL_LIMIT_REDIS_SILENCE_MS;
-	enter(connection, LOGIN);
-	if (!connection->reader) {
-		fail(connection, "out of memory", false);
-		return;
-	}
-	if (address->password) {
-		connection->steps[connection->step_count++] = STEP_AUTH;
-		r = address->user ? say(connection, "AUTH", address->user, address->password)
-				  : say(connection, "AUTH", address->password, NULL);
-	}
-	connection->steps[connection->step_count++] = STEP_NAME;
-	if (!r)
-		r = say(connection, "CLIENT", "SETNAME", connection->client_name);
-	if (!connection->subscriber) {
-		connection->steps[connection->step_count++] = STEP_ROLE;
-		if (!r)
-			r = say(connection, "INFO", "replication", NULL);
-	}
-	if (r)
-		fail(connection, "out of memory", false);
-}
-
-static void secure(struct peal_redis_connection *connection)
-{
-	int r = peal_redis_stream_secure(&connection->stream, connection->address);
-	if (!r)
-		log_in(connection);
-	else if (r == PEAL_REDIS_STREAM_E_BROKEN)
-		fail(connection, connection->stream.why, false);
-}
-
-static void connected(struct peal_redis_connection *connection)
-{
-	if (!connection->address->tls) {
-		log_in(connection);
-		return;
-	}
-	connection->due_ms = now_ms(connection) + PEAL_LIMIT_REDIS_SILENCE_MS;
-	enter(connection, SECURING);
-	secure(connection);
-}
-
-/* Try the addresses that are left. */
-static void connect_next(struct peal_redis_connection *connection)
-{
-	struct peal_redis_addresses *addresses = &connection->addresses;
-	while (connection->next_address < addresses->count) {
-		unsigned i = connection->next_address++;
-		int r = peal_redis_stream_connect(&connection->stream,
-						  (const struct sockaddr *)&addresses->list[i],
-						  addresses->lengths[i]);
-		if (!r) {
-			connected(connection);
-			return;
-		}
-		if (r == PEAL_REDIS_STREAM_E_WAIT) {
-			connection->due_ms =
-				now_ms(connection) + PEAL_LIMIT_REDIS_SILENCE_MS / addresses->count;
-			enter(connection, CONNECTING);
-			return;
-		}
-	}
-	fail(connection, connection->stream.why, false);
-}
-
-static void on_lookup(const struct peal_redis_addresses *addresses, const char *error,
-		      void *userdata)
-{
-	struct peal_redis_connection *connection = userdata;
-	char why[WHY_BYTES];
-	bool wanted = connection->state == RESOLVING;
-	connection->addresses = *addresses;
-	snprintf(why, sizeof(why), "%s", error ? error : "");
-	peal_redis_lookup_free(connection->lookup);
-	connection->lookup = NULL;
-	/* The attempt may have been given up meanwhile; the next one looks again. */
-	if (wanted && error)
-		fail(connection, why, false);
-	else if (wanted)
-		connect_next(connection);
-}
-
-static void use_path(struct peal_redis_connection *connection)
-{
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	/* Its length was checked with the address. */
-	snprintf(to.sun_path, sizeof(to.sun_path), "%s", connection->address->path);
-	memcpy(&connection->addresses.list[0], &to, sizeof(to));
-	connection->addresses.lengths[0] = sizeof(to);
-	connection->addresses.count = 1;
-}
-
-static void attempt(struct peal_redis_connection *connection)
-{
-	const struct peal_redis_address *address = connection->address;
-	connection->next_address = 0;
-	if (address->path) {
-		use_path(connection);
-	} else if (!peal_redis_resolve_now(address->host, address->port, &connection->addresses)) {
-		connection->due_ms = now_ms(connection) + PEAL_LIMIT_REDIS_SILENCE_MS;
-		enter(connection, RESOLVING);
-		/* One that hangs is waited for again, so that no more than one thread hangs. */
-		if (!connection->lookup &&
-		    peal_redis_lookup_new(connection->loop, address->host, address->port, on_lookup,
-					  connection, &connection->lookup) < 0)
-			fail(connection, "no resources to resolve the host name", false);
-		return;
-	}
-	connect_next(connection);
-}
-
 static void on_begin(struct peal_task *task)
 {
 	struct peal_redis_connection *connection =
 		peal_container(task, struct peal_redis_connection, begin);
 	if (connection->state == WAITING)
-		attempt(connection);
+		peal_redis_attempt(connection);
 }
 
 static void on_stream(struct peal_redis_stream *stream)
 {
 	struct peal_redis_connection *connection =
 		peal_container(stream, struct peal_redis_connection, stream);
-	int r;
 	switch (connection->state) {
 	case CONNECTING:
-		r = peal_redis_stream_connected(stream);
-		if (!r)
-			connected(connection);
-		else if (r == PEAL_REDIS_STREAM_E_BROKEN)
-			connect_next(connection);
-		break;
 	case SECURING:
-		secure(connection);
+		peal_redis_attempt_go_on(connection);
 		break;
 	case LOGIN:
 	case READY:
@@ -551,60 +291,41 @@ static void on_stream(struct peal_redis_stream *stream)
 	}
 }
 
-/* --- time --------------------------------------------------------------------------------------
- */
+/* --- time --- */
 
 static void on_tick(struct peal_deadlines *deadlines, struct peal_deadline *deadline)
 {
 	struct peal_redis_connection *connection =
 		peal_container(deadline, struct peal_redis_connection, tick);
 	(void)deadlines;
-	if (now_ms(connection) < connection->due_ms) {
-		enter(connection, connection->state);
+	if (peal_redis_now_ms(connection) < connection->due_ms) {
+		peal_redis_enter(connection, connection->state);
 		return;
 	}
-	switch (connection->state) {
-	case WAITING:
-		attempt(connection);
-		break;
-	case RESOLVING:
-		fail(connection, "the host name is not resolved in time", false);
-		break;
-	case CONNECTING:
-		snprintf(connection->stream.why, sizeof(connection->stream.why),
-			 "connecting takes too long");
-		connect_next(connection);
-		break;
-	case SECURING:
-		fail(connection, "the TLS handshake takes too long", false);
-		break;
-	case LOGIN:
-		fail(connection, "Redis is silent", false);
-		break;
-	default:
-		break;
-	}
+	if (connection->state == WAITING)
+		peal_redis_attempt(connection);
+	else
+		peal_redis_attempt_expired(connection);
 }
 
 static void on_pulse(struct peal_deadlines *deadlines, struct peal_deadline *deadline)
 {
 	struct peal_redis_connection *connection =
 		peal_container(deadline, struct peal_redis_connection, tick);
-	uint64_t now = now_ms(connection);
+	uint64_t now = peal_redis_now_ms(connection);
 	(void)deadlines;
 	if (connection->owed_ms && now - connection->owed_ms >= PEAL_LIMIT_REDIS_SILENCE_MS) {
-		fail(connection, "Redis is silent", false);
+		peal_redis_fail(connection, "Redis is silent", false);
 		return;
 	}
-	enter(connection, READY);
+	peal_redis_enter(connection, READY);
 	if (connection->ping || now - connection->last_byte_ms < IDLE_MS)
 		return;
-	if (say(connection, "PING", NULL, NULL) == 0)
+	if (peal_redis_say(connection, "PING", NULL, NULL) == 0)
 		connection->ping = connection->commands;
 }
 
-/* --- making and freeing ------------------------------------------------------------------------
- */
+/* --- making and freeing --- */
 
 static void on_death(struct peal_task *task)
 {
@@ -678,8 +399,8 @@ void peal_redis_connection_start(struct peal_redis_connection *connection)
 			 PEAL_FIELD_TEXT("redis", connection->address->shown));
 	connection->told_database = true;
 	/* The first attempt begins from the loop, so that nobody is called from here. */
-	enter(connection, WAITING);
-	connection->due_ms = now_ms(connection);
+	peal_redis_enter(connection, WAITING);
+	connection->due_ms = peal_redis_now_ms(connection);
 	peal_loop_defer(connection->loop, &connection->begin);
 }
 
@@ -691,7 +412,7 @@ void peal_redis_connection_free(struct peal_redis_connection *connection)
 	if (connection->state == READY && peal_redis_stream_flush(&connection->stream) != 0)
 		peal_log(connection->log, PEAL_LOG_DEBUG, "last commands were not written",
 			 PEAL_FIELD_TEXT("connection", connection->kind));
-	enter(connection, STOPPED);
+	peal_redis_enter(connection, STOPPED);
 	peal_redis_stream_close(&connection->stream);
 	peal_redis_lookup_free(connection->lookup);
 	connection->lookup = NULL;

@@ -76,8 +76,7 @@ static bool may_complain(struct peal_publisher *publisher, enum complaint compla
 	return true;
 }
 
-/* --- ends --------------------------------------------------------------------------------------
- */
+/* --- ends --- */
 
 static void count_end(struct peal_publisher *publisher, const struct item *item, enum peal_sent how)
 {
@@ -137,8 +136,7 @@ static void on_news(struct peal_task *task)
 	}
 }
 
-/* --- what waits --------------------------------------------------------------------------------
- */
+/* --- what waits --- */
 
 static void enqueue(struct peal_publisher *publisher, struct item *item)
 {
@@ -214,8 +212,7 @@ void peal_publisher_look(struct peal_publisher *publisher)
 		write_list(publisher, &publisher->waiting);
 }
 
-/* --- expiry ------------------------------------------------------------------------------------
- */
+/* --- expiry --- */
 
 /* Drop of one list what has expired. Return: when the next one does; 0: none will. */
 static uint64_t drop_expired(struct peal_publisher *publisher, struct peal_list *list, uint64_t now)
@@ -259,8 +256,7 @@ static void on_expiry(struct peal_timer *timer)
 	look_for_expired(peal_container(timer, struct peal_publisher, expiry));
 }
 
-/* --- sending -----------------------------------------------------------------------------------
- */
+/* --- sending --- */
 
 static void drop_volatile(struct peal_publisher *publisher, size_t wanted)
 {
@@ -377,8 +373,7 @@ void peal_publisher_count(struct peal_publisher *publisher, const char *const *c
 	free(word_lengths);
 }
 
-/* --- replies -----------------------------------------------------------------------------------
- */
+/* --- replies --- */
 
 static void complain(struct peal_publisher *publisher, const char *error)
 {
@@ -469,8 +464,7 @@ static void on_lost(struct peal_redis_connection *connection, const char *why, v
 		publisher->handlers.connected(false, why, publisher->userdata);
 }
 
-/* --- making and freeing ------------------------------------------------------------------------
- */
+/* --- making and freeing --- */
 
 static void on_death(struct peal_task *task)
 {

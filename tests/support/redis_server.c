@@ -196,8 +196,7 @@ void redis_server_stop(struct redis_server *server)
 	run(words);
 }
 
-/* --- the loop ----------------------------------------------------------------------------------
- */
+/* --- the loop --- */
 
 static void record(enum peal_log_level level, const char *message,
 		   const struct peal_log_field *fields, size_t count, void *userdata)

@@ -117,8 +117,7 @@ static void after(void)
 		redis_server_stop(&server);
 }
 
-/* --- login -------------------------------------------------------------------------------------
- */
+/* --- login --- */
 
 START_TEST(it_connects_is_named_and_takes_commands)
 {
@@ -265,8 +264,7 @@ START_TEST(a_replica_is_told)
 }
 END_TEST
 
-/* --- ways to Redis -----------------------------------------------------------------------------
- */
+/* --- ways to Redis --- */
 
 START_TEST(a_unix_socket_is_a_way_to_redis)
 {
@@ -403,8 +401,7 @@ START_TEST(tls_towards_a_server_without_it_fails)
 }
 END_TEST
 
-/* --- loss --------------------------------------------------------------------------------------
- */
+/* --- loss --- */
 
 START_TEST(it_comes_back_after_redis_was_killed_and_started_again)
 {
@@ -530,8 +527,7 @@ START_TEST(it_may_be_freed_in_its_own_handler)
 }
 END_TEST
 
-/* --- a server that is none ----------------------------------------------------------------------
- */
+/* --- a server that is none --- */
 
 static int listener = -1, peer = -1;
 
@@ -689,8 +685,7 @@ START_TEST(a_server_that_does_not_read_is_given_up_before_memory_runs_out)
 }
 END_TEST
 
-/* --- words for operators ------------------------------------------------------------------------
- */
+/* --- words for operators --- */
 
 START_TEST(missing_rights_are_explained_with_a_line_that_helps)
 {
