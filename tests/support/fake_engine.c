@@ -86,12 +86,20 @@ void fake_session_close(struct peal_session *session, const char *reason, const 
 	peal_loop_defer(session->loop, &session->task);
 }
 
-void fake_sessions_discard(void)
+void fake_sessions_discard_of(const struct peal_loop *loop)
 {
 	if (!all.next)
 		return;
-	peal_list_each (link, &all)
-		peal_session_discard(peal_container(link, struct peal_session, link));
+	peal_list_each (link, &all) {
+		struct peal_session *session = peal_container(link, struct peal_session, link);
+		if (!loop || session->loop == loop)
+			peal_session_discard(session);
+	}
+}
+
+void fake_sessions_discard(void)
+{
+	fake_sessions_discard_of(NULL);
 }
 
 size_t fake_sessions_free(void)

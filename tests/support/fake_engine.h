@@ -42,6 +42,8 @@ void fake_session_flush(struct peal_session *session);
 void fake_session_close(struct peal_session *session, const char *reason, const char *description);
 /* Close all that are open, as a node that stops does. */
 void fake_sessions_discard(void);
+/* Only those of one node. */
+void fake_sessions_discard_of(const struct peal_loop *loop);
 /* Free all sessions of the process; they must be closed. Return: how many were not. */
 size_t fake_sessions_free(void);
 
