@@ -104,7 +104,7 @@ static int refused(const struct peal_command *command, const struct peal_answer 
 static struct curl_slist *make_headers(const char *key)
 {
 	struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
-	char *line = malloc(strlen(key) + sizeof("Authorization: Bearer "));
+	char *line = calloc(1, strlen(key) + sizeof("Authorization: Bearer "));
 
 	if (headers && line && *key) {
 		struct curl_slist *longer;
