@@ -1,7 +1,7 @@
 // The commands that speak with a node, and with its cluster through it: what they do, print, and end with.
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import http from "node:http";
 import path from "node:path";
 import test from "node:test";
@@ -252,6 +252,36 @@ test("a Redis with a password takes it from a file or a variable", async (t) => 
 	await up(await serve(t, ["--redis", `redis://:geheim@127.0.0.1:${redis.port}`]));
 	for (const [args, env] of [[["--redis-password-file", file], {}], [[], { PEAL_REDIS_PASSWORD: "geheim" }]])
 		assert.equal((await run(["emit", "--redis", redis.url, "x", ...args], { env })).code, 0);
+});
+
+// Keys and certificates for 127.0.0.1, signed by an authority of their own.
+function certificates(t) {
+	const directory = folder(t);
+	const file = (name) => path.join(directory, name);
+	const openssl = (...args) => execFileSync("openssl", args, { cwd: directory, stdio: "pipe" });
+	const fresh = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+	openssl("req", "-x509", ...fresh, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=authority", "-days", "2");
+	writeFileSync(file("names"), "subjectAltName=IP:127.0.0.1\n");
+	for (const name of ["server", "client"]) {
+		openssl("req", ...fresh, "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${name}`);
+		openssl("x509", "-req", "-in", `${name}.csr`, "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", `${name}.pem`, "-days", "2", "-extfile", "names");
+	}
+	return file;
+}
+
+test("a Redis over TLS takes the authority and the client's certificate", async (t) => {
+	const file = certificates(t);
+	const port = await freePort();
+	await startRedis(t, { args: ["--tls-port", String(port), "--tls-cert-file", file("server.pem"), "--tls-key-file", file("server.key"), "--tls-ca-cert-file", file("ca.pem")] });
+	const tls = ["--redis", `rediss://127.0.0.1:${port}`, "--redis-ca", file("ca.pem")];
+	const own = ["--redis-cert", file("client.pem"), "--redis-key", file("client.key")];
+	const node = await serve(t, [...tls, ...own]);
+	await until(async () => /^cluster: up/m.test((await node.get("/readyz")).body), "the cluster to be up");
+	const socket = await answering(node);
+	assert.equal((await run(["emit", "x", ...tls, ...own])).code, 0);
+	assert.deepEqual(await hears(socket, 1), [["x"]]);
+	assert.equal((await run(["emit", "x", ...tls])).code, 1); // Redis asks for a certificate
+	assert.equal((await run(["emit", "x", "--redis", `rediss://127.0.0.1:${port}`, ...own])).code, 1); // nobody vouches for it
 });
 
 // --- Redis goes away ------------------------------------------------------------------------------------------------
