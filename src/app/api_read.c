@@ -148,13 +148,17 @@ static bool read_names(struct peal_piece value, const char *path, bool may_be_em
 	return true;
 }
 
-static bool is_reserved(const char *event)
+/* Events for clients and events for servers have reserved names of their own. */
+static bool is_reserved(const char *event, bool for_servers)
 {
-	static const char *const names[] = { "connect",	      "connect_error", "disconnect",
-					     "disconnecting", "newListener",   "removeListener" };
+	static const char *const of_clients[] = { "connect",	 "connect_error",
+						  "disconnect",	 "disconnecting",
+						  "newListener", "removeListener",
+						  NULL };
+	static const char *const of_servers[] = { "connect", "connection", "new_namespace", NULL };
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!strcmp(names[i], event))
+	for (const char *const *name = for_servers ? of_servers : of_clients; *name; name++)
+		if (!strcmp(*name, event))
 			return true;
 	return false;
 }
@@ -260,7 +264,7 @@ static bool read_key(unsigned key, struct peal_piece value, const char *path, un
 	case PEAL_API_EVENT:
 		if (!read_text(value, path, &order->event, error))
 			return false;
-		if (is_reserved(order->event))
+		if (is_reserved(order->event, !(allowed & PEAL_API_ROOMS)))
 			return peal_api_wrong(error, 400, "reserved_event",
 					      "%s: the name is reserved", path);
 		return true;

@@ -335,6 +335,9 @@ test("an event for servers has nobody to go to on a node that is alone", async (
 	const asked = await call(node, "POST", "/api/server-emit", { event: "x", timeout: 1000 });
 	assert.deepEqual([asked.status, asked.body], [200, { error: null, responses: [], servers: { expected: 0, answered: 0, missing: [], unnamed_missing: 0 } }]);
 	await refuses(node, "/api/server-emit", { event: "x", rooms: ["a"] }, 400, /^rooms: there is no such key/);
+	for (const event of ["connect", "connection", "new_namespace"])
+		await refuses(node, "/api/server-emit", { event }, 400, /^event: the name is reserved/);
+	assert.equal((await call(node, "POST", "/api/server-emit", { event: "disconnect" })).status, 202);
 });
 
 // --- a listener of its own ------------------------------------------------------------------------------------------
