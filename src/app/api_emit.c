@@ -165,7 +165,7 @@ static void start(struct item *item)
 
 static bool no_args(struct peal_api_order *order, struct peal_api_error *error)
 {
-	if (order->args || peal_args_new(PEAL_VALUES(), &order->args) == 0)
+	if (order->args || peal_args_new_from_json("[]", 2, NULL, 0, &order->args) == 0)
 		return true;
 	peal_api_failed(-ENOMEM, error);
 	return false;
