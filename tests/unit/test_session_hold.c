@@ -9,6 +9,23 @@
 #include "tests/support/fake_clock.h"
 #include "tests/unit/unit.h"
 
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+static size_t failing; /* the how-manieth allocation from now fails; 0: none */
+
+void *__wrap_malloc(size_t size)
+{
+	return failing && !--failing ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return failing && !--failing ? NULL : __real_calloc(count, size);
+}
+
 static struct peal_stats stats;
 static struct peal_log silent = { .level = PEAL_LOG_ERROR };
 static struct fake_clock now;
@@ -126,6 +143,14 @@ static void tear_down(void)
 static void say(const char *text)
 {
 	ck_assert_int_eq(peal_session_send(session, text, strlen(text), false), 0);
+}
+
+/* In as many bytes as it takes; the session may be gone. */
+static void send_number(unsigned number)
+{
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%u", number);
+	(void)peal_session_send(session, text, (size_t)length, false);
 }
 
 #define ck_wire(expected)                         \
@@ -376,6 +401,60 @@ START_TEST(attachments_keep_their_place_and_form)
 }
 END_TEST
 
+/* Without memory the client goes; it never gets less than it should, or something out of order. */
+START_TEST(without_memory_a_held_session_closes_and_nothing_is_left_or_out_of_order)
+{
+	bool failed = true;
+	for (size_t nth = 1; failed; nth++) {
+		uint64_t first = peal_barrier_issue(&barrier), second;
+		char expected[1024] = "";
+		can_write = false;
+		failing = nth;
+		for (unsigned i = 0; i < 20; i++)
+			send_number(i);
+		peal_session_hold(session, first);
+		for (unsigned i = 20; i < 60; i++)
+			send_number(i);
+		second = peal_barrier_issue(&barrier);
+		peal_session_hold(session, second);
+		for (unsigned i = 60; i < 80; i++)
+			send_number(i);
+		peal_barrier_reach(&barrier, first);
+		peal_barrier_reach(&barrier, second);
+		failed = !failing;
+		failing = 0;
+		ck_assert(peal_list_empty(&barrier.waiters));
+		can_write = true;
+		if (peal_session_open(session))
+			peal_session_mark_dirty(session);
+		peal_loop_step(loop);
+		if (!failed) {
+			ck_assert_uint_gt(nth, 5);
+			for (unsigned i = 0; i < 80; i++)
+				sprintf(expected + strlen(expected), "4%u|", i);
+			ck_assert_str_eq(wire, expected);
+			break;
+		}
+		if (!strcmp(heard, "drain;")) {
+			/* One message could not be made at all, which its sender was told. */
+			int last = -1, lost = 0, number, used;
+			for (const char *at = wire; sscanf(at, "4%d|%n", &number, &used) == 1;
+			     at += used) {
+				ck_assert_int_gt(number, last);
+				lost += number - last - 1;
+				last = number;
+			}
+			ck_assert_int_eq(lost + 79 - last, 1);
+		} else {
+			ck_assert_str_eq(heard, "transport error,out of memory;");
+			open_session(false);
+		}
+		ck_assert_uint_eq(stats.outbox_bytes, 0);
+		wire[0] = heard[0] = '\0';
+	}
+}
+END_TEST
+
 UNIT_MAIN_WITH("session_hold", set_up, tear_down,
 	       what_is_queued_after_a_hold_waits_and_what_was_queued_before_does_not,
 	       a_number_that_is_reached_holds_nothing, each_hold_is_for_what_comes_after_it,
@@ -386,4 +465,5 @@ UNIT_MAIN_WITH("session_hold", set_up, tear_down,
 	       the_application_is_not_told_of_a_drain_while_packets_are_held,
 	       what_is_held_counts_against_the_outbox_limit,
 	       a_client_with_too_many_held_frames_is_let_go_and_counted,
-	       nobody_waits_longer_than_the_barrier_allows, attachments_keep_their_place_and_form)
+	       nobody_waits_longer_than_the_barrier_allows, attachments_keep_their_place_and_form,
+	       without_memory_a_held_session_closes_and_nothing_is_left_or_out_of_order)
