@@ -1,7 +1,7 @@
-/* A Redis of one connection, for its publish and subscribe only. */
+/* A Redis of one connection, for its publish and subscribe only. Check's own assertions allocate,
+ * so there are none here: some tests let allocations fail. */
 #include "tests/support/fake_redis.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
@@ -36,14 +36,21 @@ static struct {
 static char *copy_of(const char *text)
 {
 	char *copy = strdup(text);
-	ck_assert_ptr_nonnull(copy);
+	/* A test that lets one allocation fail does not mean this one. */
+	if (!copy)
+		copy = strdup(text);
+	if (!copy)
+		abort();
 	return copy;
 }
 
 static struct words *new_words(size_t count, const char *const *words)
 {
 	struct words *copy = calloc(1, sizeof(*copy) + count * sizeof(char *));
-	ck_assert_ptr_nonnull(copy);
+	if (!copy)
+		copy = calloc(1, sizeof(*copy) + count * sizeof(char *));
+	if (!copy)
+		abort();
 	copy->count = count;
 	for (size_t i = 0; i < count; i++)
 		copy->word[i] = copy_of(words[i]);
@@ -115,7 +122,8 @@ static void work_on(const struct words *command)
 		while (at < *count && strcmp(names[at], command->word[i]))
 			at++;
 		if (subscribe && at == *count) {
-			ck_assert_uint_lt(at, MOST);
+			if (at == MOST)
+				abort();
 			names[(*count)++] = copy_of(command->word[i]);
 		} else if (!subscribe && at < *count) {
 			free(names[at]);
