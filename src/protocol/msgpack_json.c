@@ -22,8 +22,6 @@
 /* Objects that are put right are moved; nested ones again and again. This often the length of the
  * text may be moved in all: what clients send must not cost the square of it. */
 #define MOVES 4
-#define ARRAY_INDEX_MAX UINT64_C(4294967294)
-#define NO_INDEX UINT64_MAX
 
 struct container {
 	uint32_t count;
@@ -232,84 +230,7 @@ static bool survey(struct input input, size_t attachment_count, struct pile *con
 	return !depth;
 }
 
-/* --- objects as JavaScript has them --- */
-
-struct member {
-	size_t at; /* in what is written: the key, then the value, up to the next member */
-	size_t value;
-	uint64_t index; /* of a key that is an array index, NO_INDEX for others */
-	uint32_t order;
-};
-
-static uint64_t index_of(const char *key, size_t length)
-{
-	uint64_t index = 0;
-	if (!length || length > 10 || (length > 1 && *key == '0'))
-		return NO_INDEX;
-	for (size_t i = 0; i < length; i++) {
-		if (key[i] < '0' || key[i] > '9')
-			return NO_INDEX;
-		index = index * 10 + (uint64_t)(key[i] - '0');
-	}
-	return index <= ARRAY_INDEX_MAX ? index : NO_INDEX;
-}
-
-struct context {
-	const char *bytes;
-};
-
-static int by_key(const void *a, const void *b, void *context)
-{
-	const struct member *left = a, *right = b;
-	const char *bytes = ((struct context *)context)->bytes;
-	size_t left_length = left->value - left->at, right_length = right->value - right->at;
-	if (left_length != right_length)
-		return left_length < right_length ? -1 : 1;
-	int r = memcmp(bytes + left->at, bytes + right->at, left_length);
-	if (r)
-		return r;
-	return left->order < right->order ? -1 : left->order > right->order;
-}
-
-static bool equal_keys(const char *bytes, const struct member *a, const struct member *b)
-{
-	return a->value - a->at == b->value - b->at &&
-	       !memcmp(bytes + a->at, bytes + b->at, a->value - a->at);
-}
-
-static int by_place(const void *a, const void *b)
-{
-	const struct member *left = a, *right = b;
-	if (left->index != right->index)
-		return left->index < right->index ? -1 : 1;
-	return left->order < right->order ? -1 : left->order > right->order;
-}
-
-/* Whether the members are as they have to be: no two alike, no array index but first and rising. */
-static bool regular(const char *bytes, struct member *members, size_t count)
-{
-	for (size_t i = 1; i < count; i++)
-		if (members[i].index != NO_INDEX &&
-		    (members[i - 1].index == NO_INDEX || members[i - 1].index >= members[i].index))
-			return false;
-	if (count <= 16) {
-		for (size_t i = 1; i < count; i++)
-			for (size_t j = 0; j < i; j++)
-				if (equal_keys(bytes, &members[i], &members[j]))
-					return false;
-		return true;
-	}
-	struct member *sorted = malloc(count * sizeof(*sorted));
-	bool alike = false;
-	if (!sorted)
-		return true; /* who reads it comes to the same result */
-	memcpy(sorted, members, count * sizeof(*sorted));
-	qsort_r(sorted, count, sizeof(*sorted), by_key, &(struct context){ bytes });
-	for (size_t i = 1; i < count && !alike; i++)
-		alike = equal_keys(bytes, &sorted[i - 1], &sorted[i]);
-	free(sorted);
-	return !alike;
-}
+/* --- writing --- */
 
 struct writer {
 	struct peal_buffer *out;
@@ -320,53 +241,6 @@ struct writer {
 	const struct peal_bytes *attachments;
 	size_t attachment_count;
 };
-
-/* Write the object at @head once more, as it has to be. Without memory it stays as it is. */
-static void put_right(struct writer *writer, size_t head, struct member *members, size_t count)
-{
-	struct peal_buffer *out = writer->out;
-	size_t body = out->length - head;
-	struct peal_buffer copy = PEAL_BUFFER(out->ceiling);
-	struct member *kept = malloc(count * sizeof(*kept));
-	size_t *ends = malloc(count * sizeof(*ends));
-
-	if (!kept || !ends)
-		goto done;
-	for (size_t i = 0; i < count; i++)
-		ends[i] = i + 1 < count ? members[i + 1].at : out->length;
-	memcpy(kept, members, count * sizeof(*kept));
-	qsort_r(kept, count, sizeof(*kept), by_key, &(struct context){ out->bytes });
-	/* Of those that are alike the first gives the place and the last the value. */
-	size_t unique = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (unique && equal_keys(out->bytes, &kept[unique - 1], &kept[i])) {
-			uint32_t order = kept[unique - 1].order;
-			/* The key is spelled the same everywhere. */
-			ends[order] = ends[kept[i].order];
-			kept[unique - 1] = kept[i];
-			kept[unique - 1].order = order;
-		} else {
-			kept[unique++] = kept[i];
-		}
-	}
-	qsort(kept, unique, sizeof(*kept), by_place);
-	peal_msgpack_put_map(&copy, unique);
-	for (size_t i = 0; i < unique; i++)
-		peal_buffer_append(&copy, out->bytes + kept[i].at,
-				   ends[kept[i].order] - kept[i].at);
-	if (!copy.error && copy.length <= body) {
-		memcpy(out->bytes + head, copy.bytes, copy.length);
-		out->length = head + copy.length;
-		out->bytes[out->length] = '\0';
-	}
-	writer->moved += body;
-done:
-	free(kept);
-	free(ends);
-	peal_buffer_deinit(&copy);
-}
-
-/* --- writing --- */
 
 static void write_string(struct peal_buffer *out, const char *start, size_t length, bool escaped)
 {
@@ -462,12 +336,14 @@ static int write_opening(struct writer *writer, struct input *input, bool object
 
 static void close_object(struct writer *writer, const struct level *level)
 {
-	struct member *members = (struct member *)writer->members.items + level->members;
+	struct peal_msgpack_member *members =
+		(struct peal_msgpack_member *)writer->members.items + level->members;
 	size_t count = writer->members.count - level->members;
+	size_t body = writer->out->length - level->head;
 	if (!writer->out->error && !writer->members.failed &&
-	    writer->moved + (writer->out->length - level->head) <= writer->may_move &&
-	    !regular(writer->out->bytes, members, count))
-		put_right(writer, level->head, members, count);
+	    writer->moved + body <= writer->may_move &&
+	    peal_msgpack_put_right(writer->out, level->head, members, count))
+		writer->moved += body;
 	writer->members.count = level->members;
 }
 
@@ -478,7 +354,7 @@ static int write_key(struct writer *writer, struct input *input, const struct le
 	bool escaped;
 	if (*input->at != '"' || !take_string(input, &start, &length, &escaped))
 		return -EINVAL;
-	struct member *member = pile_add(&writer->members);
+	struct peal_msgpack_member *member = pile_add(&writer->members);
 	if (!member)
 		return -ENOMEM;
 	member->order = (uint32_t)(writer->members.count - 1 - level->members);
@@ -487,9 +363,6 @@ static int write_key(struct writer *writer, struct input *input, const struct le
 	if (writer->out->error)
 		return writer->out->error;
 	member->value = writer->out->length;
-	/* Only short strings are an index, and those have a head of one byte. */
-	member->index =
-		index_of(writer->out->bytes + member->at + 1, member->value - member->at - 1);
 	if (!skip_space(input) || *input->at++ != ':' || !skip_space(input))
 		return -EINVAL;
 	return 0;
@@ -547,7 +420,7 @@ int peal_msgpack_put_json(struct peal_buffer *out, const char *text, size_t leng
 			  const struct peal_bytes *attachments, size_t attachment_count)
 {
 	struct container few_containers[32];
-	struct member few_members[32];
+	struct peal_msgpack_member few_members[32];
 	struct pile containers = PILE(few_containers);
 	struct input input = { text, text, text + length };
 	size_t values;
