@@ -256,6 +256,9 @@ static void read_some(struct peal_redis_connection *connection)
 		}
 		if (!take_bytes(connection, bytes, length))
 			return;
+		/* The kernel had no more. TLS hands out one record after the other. */
+		if (length < sizeof(bytes) && !connection->stream.tls)
+			return;
 		if (peal_loop_turn_is_long(connection->loop))
 			break;
 	}

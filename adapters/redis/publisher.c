@@ -10,66 +10,22 @@
  * was accepted stays in order and without holes of our own making, and the caller learns at once
  * what was not.
  */
-#include "adapters/redis/publisher.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapters/redis/publisher_private.h"
 #include "base/limits.h"
-#include "base/list.h"
 
 /* What the connection may hold before more is written; the rest waits here, where it can expire. */
 #define WINDOW_BYTES (1u << 20)
-/* Expired requests are looked for at most so often. */
-#define EXPIRY_MS 20
 /* The same complaint is logged again after this. */
 #define COMPLAINT_MS 10000
 
-enum kind { PUBLISH, COUNT };
-
-struct item {
-	struct peal_list link;
-	enum kind kind;
-	unsigned flags;
-	uint64_t ticket;
-	uint64_t number;	       /* of the barrier, that has to be reached before */
-	uint64_t due_ms;	       /* drop it then; 0: never */
-	bool late;		       /* it had to wait for a connection or the hold */
-	size_t channel_length, length; /* length: of both */
-	char *bytes;		       /* channel and payload; NULL once written */
-	/* once it has ended */
-	enum peal_sent how;
-	uint32_t receivers;
-};
-
-struct peal_publisher {
-	struct peal_publisher_options options;
-	struct peal_publisher_handlers handlers;
-	void *userdata;
-	char *prefix;
-	struct peal_redis_connection *connection;
-	bool held, connected, dead;
-
-	struct peal_list urgent, waiting, unanswered, ended;
-	size_t waiting_bytes, volatile_bytes; /* of both lists that wait */
-	size_t waiting_count, unanswered_count;
-	struct peal_task news, death;
-	struct peal_timer expiry;
-	uint64_t complained_ms[2]; /* when; by enum complaint */
-};
-
-enum complaint { COMPLAINT_REFUSED, COMPLAINT_FULL };
-
-static uint64_t now_ms(struct peal_publisher *publisher)
+static bool may_complain(struct peal_publisher *publisher, enum peal_publish_complaint complaint)
 {
-	peal_loop_enter(publisher->options.loop);
-	return peal_loop_now_ms(publisher->options.loop);
-}
-
-static bool may_complain(struct peal_publisher *publisher, enum complaint complaint)
-{
-	uint64_t now = now_ms(publisher), *last = &publisher->complained_ms[complaint];
+	uint64_t now = peal_publisher_now_ms(publisher),
+		 *last = &publisher->complained_ms[complaint];
 	if (*last && now - *last < COMPLAINT_MS)
 		return false;
 	*last = now ? now : 1;
@@ -78,7 +34,8 @@ static bool may_complain(struct peal_publisher *publisher, enum complaint compla
 
 /* --- ends --- */
 
-static void count_end(struct peal_publisher *publisher, const struct item *item, enum peal_sent how)
+static void count_end(struct peal_publisher *publisher, const struct peal_publish *item,
+		      enum peal_sent how)
 {
 	struct peal_stats *stats = publisher->options.stats;
 	if (!(item->flags & PEAL_PUBLISH_BROADCAST))
@@ -97,15 +54,15 @@ static void count_end(struct peal_publisher *publisher, const struct item *item,
 	}
 }
 
-static void free_item(struct item *item)
+static void free_item(struct peal_publish *item)
 {
 	free(item->bytes);
 	free(item);
 }
 
 /* @item is in no list any more. */
-static void end(struct peal_publisher *publisher, struct item *item, enum peal_sent how,
-		uint32_t receivers)
+void peal_publisher_end(struct peal_publisher *publisher, struct peal_publish *item,
+			enum peal_sent how, uint32_t receivers)
 {
 	if (item->kind == PUBLISH)
 		count_end(publisher, item, how);
@@ -128,7 +85,7 @@ static void on_news(struct peal_task *task)
 	struct peal_list *link;
 	/* The handler may free the publisher, which empties the list. */
 	while ((link = peal_list_take(&publisher->ended))) {
-		struct item *item = peal_container(link, struct item, link);
+		struct peal_publish *item = peal_container(link, struct peal_publish, link);
 		if (publisher->handlers.sent)
 			publisher->handlers.sent(item->ticket, item->how, item->receivers,
 						 publisher->userdata);
@@ -138,26 +95,6 @@ static void on_news(struct peal_task *task)
 
 /* --- what waits --- */
 
-static void enqueue(struct peal_publisher *publisher, struct item *item)
-{
-	peal_list_append(item->flags & PEAL_PUBLISH_URGENT ? &publisher->urgent
-							   : &publisher->waiting,
-			 &item->link);
-	publisher->waiting_count++;
-	publisher->waiting_bytes += item->length;
-	if (item->flags & PEAL_PUBLISH_VOLATILE)
-		publisher->volatile_bytes += item->length;
-}
-
-static void dequeue(struct peal_publisher *publisher, struct item *item)
-{
-	peal_list_unlink(&item->link);
-	publisher->waiting_count--;
-	publisher->waiting_bytes -= item->length;
-	if (item->flags & PEAL_PUBLISH_VOLATILE)
-		publisher->volatile_bytes -= item->length;
-}
-
 static bool can_write(struct peal_publisher *publisher)
 {
 	return publisher->connected && publisher->unanswered_count < PEAL_LIMIT_REDIS_UNANSWERED &&
@@ -165,7 +102,7 @@ static bool can_write(struct peal_publisher *publisher)
 }
 
 /* Whether nothing but room in the connection keeps it from being written. */
-static bool is_released(struct peal_publisher *publisher, const struct item *item)
+static bool is_released(struct peal_publisher *publisher, const struct peal_publish *item)
 {
 	if (item->flags & PEAL_PUBLISH_URGENT)
 		return true;
@@ -174,16 +111,16 @@ static bool is_released(struct peal_publisher *publisher, const struct item *ite
 }
 
 /* Return: false when the connection did not take it; it then still waits. */
-static bool write_item(struct peal_publisher *publisher, struct item *item)
+static bool write_item(struct peal_publisher *publisher, struct peal_publish *item)
 {
 	const char *words[] = { "PUBLISH", item->bytes, item->bytes + item->channel_length };
 	const size_t lengths[] = { 7, item->channel_length, item->length - item->channel_length };
 	int r = peal_redis_command(publisher->connection, 3, words, lengths);
 	if (r == -ENOTCONN)
 		return false;
-	dequeue(publisher, item);
+	peal_publisher_dequeue(publisher, item);
 	if (r) {
-		end(publisher, item, PEAL_SENT_DROPPED, UINT32_MAX);
+		peal_publisher_end(publisher, item, PEAL_SENT_DROPPED, UINT32_MAX);
 		return true;
 	}
 	free(item->bytes);
@@ -198,7 +135,7 @@ static bool write_list(struct peal_publisher *publisher, struct peal_list *list)
 {
 	struct peal_list *link;
 	while ((link = peal_list_first(list))) {
-		struct item *item = peal_container(link, struct item, link);
+		struct peal_publish *item = peal_container(link, struct peal_publish, link);
 		if (!can_write(publisher) || !is_released(publisher, item) ||
 		    !write_item(publisher, item))
 			return false;
@@ -212,79 +149,12 @@ void peal_publisher_look(struct peal_publisher *publisher)
 		write_list(publisher, &publisher->waiting);
 }
 
-/* --- expiry --- */
-
-/* Drop of one list what has expired. Return: when the next one does; 0: none will. */
-static uint64_t drop_expired(struct peal_publisher *publisher, struct peal_list *list, uint64_t now)
-{
-	uint64_t next = 0;
-	peal_list_each (link, list) {
-		struct item *item = peal_container(link, struct item, link);
-		if (!item->due_ms)
-			continue;
-		if (item->due_ms <= now) {
-			dequeue(publisher, item);
-			end(publisher, item, PEAL_SENT_DROPPED, UINT32_MAX);
-		} else if (!next || item->due_ms < next) {
-			next = item->due_ms;
-		}
-	}
-	return next;
-}
-
-static void arm_expiry(struct peal_publisher *publisher, uint64_t due_ms)
-{
-	uint64_t now = now_ms(publisher);
-	unsigned wait_ms = due_ms > now + EXPIRY_MS ? (unsigned)(due_ms - now) : EXPIRY_MS;
-	/* Without memory for a timer expired ones go when the next one is sent. */
-	(void)!peal_timer_arm(publisher->options.loop, &publisher->expiry, wait_ms);
-}
-
-static void look_for_expired(struct peal_publisher *publisher)
-{
-	uint64_t now = now_ms(publisher);
-	uint64_t urgent = drop_expired(publisher, &publisher->urgent, now);
-	uint64_t next = drop_expired(publisher, &publisher->waiting, now);
-	if (urgent && (!next || urgent < next))
-		next = urgent;
-	if (next)
-		arm_expiry(publisher, next);
-}
-
-static void on_expiry(struct peal_timer *timer)
-{
-	look_for_expired(peal_container(timer, struct peal_publisher, expiry));
-}
-
 /* --- sending --- */
 
-static void drop_volatile(struct peal_publisher *publisher, size_t wanted)
+static struct peal_publish *new_item(const struct peal_buffer *channel,
+				     const struct peal_buffer *payload)
 {
-	peal_list_each (link, &publisher->waiting) {
-		struct item *item = peal_container(link, struct item, link);
-		if (publisher->waiting_bytes + wanted <= publisher->options.queue_limit)
-			return;
-		if (!(item->flags & PEAL_PUBLISH_VOLATILE))
-			continue;
-		dequeue(publisher, item);
-		end(publisher, item, PEAL_SENT_DROPPED, UINT32_MAX);
-	}
-}
-
-/* Whether it may wait, behind what waits already. */
-static bool make_room(struct peal_publisher *publisher, const struct item *item)
-{
-	size_t limit = publisher->options.queue_limit;
-	if (item->length > limit)
-		return false;
-	if (publisher->waiting_bytes + item->length > limit && publisher->volatile_bytes)
-		drop_volatile(publisher, item->length);
-	return publisher->waiting_bytes + item->length <= limit;
-}
-
-static struct item *new_item(const struct peal_buffer *channel, const struct peal_buffer *payload)
-{
-	struct item *item = calloc(1, sizeof(*item));
+	struct peal_publish *item = calloc(1, sizeof(*item));
 	size_t length = channel->length + payload->length;
 	if (item)
 		item->bytes = malloc(length ? length : 1);
@@ -302,7 +172,7 @@ static struct item *new_item(const struct peal_buffer *channel, const struct pea
 }
 
 /* Whether it would be written at once. */
-static bool way_is_free(struct peal_publisher *publisher, const struct item *item)
+static bool way_is_free(struct peal_publisher *publisher, const struct peal_publish *item)
 {
 	bool first = peal_list_empty(&publisher->urgent) &&
 		     (item->flags & PEAL_PUBLISH_URGENT || peal_list_empty(&publisher->waiting));
@@ -313,9 +183,9 @@ int peal_publisher_send(struct peal_publisher *publisher, const struct peal_buff
 			const struct peal_buffer *payload, unsigned flags, uint64_t ticket,
 			unsigned expires_ms)
 {
-	struct item *item = new_item(channel, payload);
+	struct peal_publish *item = new_item(channel, payload);
 	if (!item) {
-		count_end(publisher, &(struct item){ .flags = flags }, PEAL_SENT_DROPPED);
+		count_end(publisher, &(struct peal_publish){ .flags = flags }, PEAL_SENT_DROPPED);
 		return -ENOMEM;
 	}
 	item->flags = flags;
@@ -325,24 +195,22 @@ int peal_publisher_send(struct peal_publisher *publisher, const struct peal_buff
 			       : 0;
 	item->late = !publisher->connected || (publisher->held && !(flags & PEAL_PUBLISH_URGENT));
 	if (expires_ms)
-		item->due_ms = now_ms(publisher) + expires_ms;
-	if (!way_is_free(publisher, item) && !make_room(publisher, item)) {
+		item->due_ms = peal_publisher_now_ms(publisher) + expires_ms;
+	if (!way_is_free(publisher, item) && !peal_publisher_make_room(publisher, item)) {
 		if (may_complain(publisher, COMPLAINT_FULL))
 			peal_log(publisher->options.log, PEAL_LOG_WARNING,
 				 "the queue for Redis is full, messages are dropped",
 				 PEAL_FIELD_TEXT("redis", publisher->options.address->shown),
 				 PEAL_FIELD_INT("waiting_bytes", publisher->waiting_bytes));
 		item->ticket = 0;
-		end(publisher, item, PEAL_SENT_DROPPED, UINT32_MAX);
+		peal_publisher_end(publisher, item, PEAL_SENT_DROPPED, UINT32_MAX);
 		return -ENOBUFS;
 	}
-	enqueue(publisher, item);
+	peal_publisher_enqueue(publisher, item);
 	peal_publisher_look(publisher);
-	/* A timer that is armed looks at all of them and arms itself again for the next. */
-	if (expires_ms && publisher->waiting_count &&
-	    (!publisher->expiry.heap_index ||
-	     publisher->expiry.due_ms > now_ms(publisher) + expires_ms))
-		arm_expiry(publisher, now_ms(publisher) + expires_ms);
+	if (expires_ms && publisher->waiting_count)
+		peal_publisher_watch_expiry(publisher,
+					    peal_publisher_now_ms(publisher) + expires_ms);
 	return 0;
 }
 
@@ -351,7 +219,7 @@ void peal_publisher_count(struct peal_publisher *publisher, const char *const *c
 {
 	if (!publisher->connected || !count || count > PEAL_LIMIT_REDIS_ELEMENTS / 2)
 		return;
-	struct item *item = calloc(1, sizeof(*item));
+	struct peal_publish *item = calloc(1, sizeof(*item));
 	const char **words = calloc(count + 2, sizeof(*words));
 	size_t *word_lengths = calloc(count + 2, sizeof(*word_lengths));
 	if (item && words && word_lengths) {
@@ -413,7 +281,7 @@ static void on_reply(struct peal_redis_connection *connection, const struct peal
 	/* The connection has counted; but what the network says reaches no assertion. */
 	if (!link)
 		return;
-	struct item *item = peal_container(link, struct item, link);
+	struct peal_publish *item = peal_container(link, struct peal_publish, link);
 	publisher->unanswered_count--;
 	if (value->type == PEAL_REDIS_ERROR)
 		complain(publisher, value->bytes);
@@ -421,9 +289,9 @@ static void on_reply(struct peal_redis_connection *connection, const struct peal
 		free_item(item);
 		tell_counts(publisher, reply);
 	} else if (value->type == PEAL_REDIS_INTEGER) {
-		end(publisher, item, PEAL_SENT_DELIVERED, clamp(value->integer));
+		peal_publisher_end(publisher, item, PEAL_SENT_DELIVERED, clamp(value->integer));
 	} else {
-		end(publisher, item, PEAL_SENT_DROPPED, UINT32_MAX);
+		peal_publisher_end(publisher, item, PEAL_SENT_DROPPED, UINT32_MAX);
 	}
 	if (!publisher->dead && publisher->waiting_count)
 		peal_publisher_look(publisher);
@@ -446,9 +314,9 @@ static void end_unanswered(struct peal_publisher *publisher)
 {
 	struct peal_list *link;
 	while ((link = peal_list_take(&publisher->unanswered))) {
-		struct item *item = peal_container(link, struct item, link);
+		struct peal_publish *item = peal_container(link, struct peal_publish, link);
 		publisher->unanswered_count--;
-		end(publisher, item, PEAL_SENT_IN_DOUBT, UINT32_MAX);
+		peal_publisher_end(publisher, item, PEAL_SENT_IN_DOUBT, UINT32_MAX);
 	}
 }
 
@@ -459,7 +327,7 @@ static void on_lost(struct peal_redis_connection *connection, const char *why, v
 	publisher->connected = false;
 	end_unanswered(publisher);
 	peal_list_each (link, &publisher->waiting)
-		peal_container(link, struct item, link)->late = true;
+		peal_container(link, struct peal_publish, link)->late = true;
 	if (publisher->handlers.connected)
 		publisher->handlers.connected(false, why, publisher->userdata);
 }
@@ -488,7 +356,7 @@ int peal_publisher_new(const struct peal_publisher_options *options,
 	publisher->held = true;
 	publisher->news.fn = on_news;
 	publisher->death.fn = on_death;
-	publisher->expiry.fn = on_expiry;
+	publisher->expiry.fn = peal_publisher_on_expiry;
 	peal_list_init(&publisher->urgent);
 	peal_list_init(&publisher->waiting);
 	peal_list_init(&publisher->unanswered);
@@ -514,9 +382,9 @@ void peal_publisher_start(struct peal_publisher *publisher)
 static void end_all(struct peal_publisher *publisher, struct peal_list *list)
 {
 	peal_list_each (link, list) {
-		struct item *item = peal_container(link, struct item, link);
-		dequeue(publisher, item);
-		end(publisher, item, PEAL_SENT_DROPPED, UINT32_MAX);
+		struct peal_publish *item = peal_container(link, struct peal_publish, link);
+		peal_publisher_dequeue(publisher, item);
+		peal_publisher_end(publisher, item, PEAL_SENT_DROPPED, UINT32_MAX);
 	}
 }
 
@@ -533,7 +401,7 @@ void peal_publisher_free(struct peal_publisher *publisher)
 	end_all(publisher, &publisher->waiting);
 	end_unanswered(publisher);
 	while ((link = peal_list_take(&publisher->ended)))
-		free_item(peal_container(link, struct item, link));
+		free_item(peal_container(link, struct peal_publish, link));
 	peal_loop_cancel(&publisher->news);
 	peal_timer_disarm(publisher->options.loop, &publisher->expiry);
 	peal_loop_reap(publisher->options.loop, &publisher->death);
