@@ -45,7 +45,7 @@ function unpack(command) {
 
 const options = { ...settings };
 for (const own of ["port", "allowRequest", "headers", "engine", "maxClients", "outboxLimit", "redis", "prefix", "client",
-	"requestTimeout", "specificResponse", "namespaces", "name", "interest", "memberTimeout", "answerServerEvents", "quiet"])
+	"requestTimeout", "specificResponse", "namespaces", "name", "interest", "queueLimit", "memberTimeout", "answerServerEvents", "quiet"])
 	delete options[own];
 
 function hold(kind, settle) {

@@ -208,6 +208,7 @@ static int cluster_settings(const cJSON *settings, struct peal_node_options *opt
 		return 0;
 	peal_redis_options_init(&redis);
 	redis.url = string(settings, "redis");
+	redis.queue_limit = (size_t)number(settings, "queueLimit", (double)redis.queue_limit);
 	if (string(settings, "prefix"))
 		redis.prefix = string(settings, "prefix");
 	if (interest && strcmp(interest, "rooms") == 0)
