@@ -47,6 +47,7 @@ struct redis_adapter {
 	enum peal_adapter_state state;
 	bool connected, subscribed;
 	uint64_t gap_from_ms; /* by peal_loop_real_ms(); 0: there is none */
+	uint64_t released_ms; /* requests are published since then */
 
 	struct peal_barrier barrier; /* in step with the host's */
 	struct peal_stats own_stats; /* the host's barrier counts already */
@@ -132,6 +133,7 @@ static void redis_release(struct peal_adapter *adapter)
 	if (redis->state != PEAL_ADAPTER_HELD)
 		return;
 	redis->state = PEAL_ADAPTER_UP;
+	redis->released_ms = peal_loop_real_ms(redis->host.loop);
 	peal_publisher_hold(redis->publisher, false);
 	/* Nothing calls up from inside a call down. */
 	peal_loop_defer(redis->host.loop, &redis->tell_up);
@@ -222,6 +224,7 @@ static bool was_own(const struct redis_adapter *redis, const struct peal_redis_t
 	uint64_t changed_ms = peal_subscriber_hears_changed_ms(redis->subscriber, ticket->ns);
 	*ret_own = peal_subscriber_hears_requests(redis->subscriber, ticket->ns);
 	return (*ret_own == ticket->hears && changed_ms == ticket->hears_changed_ms) ||
+	       changed_ms <= redis->released_ms ||
 	       peal_loop_real_ms(redis->host.loop) - changed_ms > UNSURE_MS;
 }
 

@@ -437,6 +437,8 @@ void peal_subscriber_close(struct peal_subscriber *subscriber, const char *ns)
 		return;
 	}
 	/* Its answers are still heard. */
+	if (space->serving)
+		space->hears_changed_ms = peal_loop_real_ms(subscriber->loop);
 	space->open = space->serving = false;
 	peal_subscriber_found(subscriber, &space->missing);
 	peal_list_unlink(&space->opened);
