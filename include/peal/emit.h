@@ -145,7 +145,7 @@ PEAL_API int peal_emit_args(struct peal_namespace *ns, const struct peal_target 
  * reference). Without PEAL_LOCAL the clients of other servers are asked as well, and servers that
  * do not report are missing; with it the round ends with the last answer here. @fn runs from the
  * loop, never from inside this call, and only if the call returned 0. When a socket has joined a
- * room before, @fn runs when other servers' emits to that room reach this node.
+ * room before, a success of several servers is told when their emits to that room reach this node.
  *
  * Return: as peal_emit(); PEAL_EMIT_E_TIMEOUT_MISSING; PEAL_EMIT_E_INVALID for a dynamic parent,
  * whose children each count their own acknowledgements; PEAL_EMIT_E_TOO_LARGE when 65 536 rounds of

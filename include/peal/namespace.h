@@ -196,9 +196,9 @@ typedef void peal_sockets_fn(enum peal_ack_error error, const struct peal_socket
  * peal_sockets_fetch() - list all selected sockets of all servers, those of this node first
  * @timeout_ms: how long to wait for other servers; 0 is the node's request timeout
  *
- * This node's are shown as they are when the call is made. @fn runs once, from the loop, and behind
- * the joins that were made before, as peal_emit_ack()'s does; with PEAL_ACK_TIMEOUT it gets what
- * there is. Return: as peal_emit(); PEAL_EMIT_E_INVALID for a dynamic parent.
+ * This node's are shown as they are when the call is made. @fn runs once, from the loop, and
+ * behind the joins that were made before, as peal_emit_ack()'s does; with PEAL_ACK_TIMEOUT it gets
+ * what there is. Return: as peal_emit(); PEAL_EMIT_E_INVALID for a dynamic parent.
  */
 PEAL_API int peal_sockets_fetch(struct peal_namespace *ns, const struct peal_target *target,
 				unsigned timeout_ms, peal_sockets_fn *fn, void *userdata);

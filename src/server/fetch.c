@@ -40,11 +40,15 @@ static void tell_task(struct peal_task *task)
 	fetch_free(fetch);
 }
 
-static void end(struct peal_fetch *fetch, enum peal_ack_error error)
+static void end(struct peal_fetch *fetch, bool local, enum peal_ack_error error)
 {
 	fetch->ended = true;
 	fetch->error = error;
-	peal_result_queue(fetch->server, &fetch->result);
+	/* One of this node alone is told at once, and a timeout in time. */
+	if (local || error)
+		peal_loop_defer(fetch->server->loop, &fetch->result.task);
+	else
+		peal_result_queue(fetch->server, &fetch->result);
 }
 
 static int ask_remote(struct peal_fetch *fetch, struct peal_namespace *ns,
@@ -55,7 +59,7 @@ static int ask_remote(struct peal_fetch *fetch, struct peal_namespace *ns,
 	if (!target)
 		target = &everyone;
 	if (!remote || !remote->fetch || (target->flags & PEAL_LOCAL)) {
-		end(fetch, PEAL_ACK_OK);
+		end(fetch, true, PEAL_ACK_OK);
 		return 0;
 	}
 	return remote->fetch(ns, target, timeout_ms, fetch, remote->context);
@@ -105,7 +109,7 @@ void peal_fetch_remote_end(struct peal_fetch *fetch, enum peal_ack_error error)
 {
 	if (fetch->ended)
 		return;
-	end(fetch, error && fetch->server->freeing ? PEAL_ACK_CLOSED : error);
+	end(fetch, false, error && fetch->server->freeing ? PEAL_ACK_CLOSED : error);
 }
 
 void peal_fetch_forget_remote(struct peal_server *server)
@@ -126,6 +130,6 @@ void peal_fetch_close_all(struct peal_server *server)
 		}
 		if (remote && remote->fetch_forget)
 			remote->fetch_forget(fetch, remote->context);
-		end(fetch, PEAL_ACK_CLOSED);
+		end(fetch, false, PEAL_ACK_CLOSED);
 	}
 }

@@ -11,8 +11,10 @@
  */
 
 /*
- * A result of many may make the program tell others that something is done. If it has joined
- * sockets to rooms before, their subscriptions must be in force by then.
+ * A result in which other nodes took part may make the program tell others that something is done.
+ * If it has joined sockets to rooms before, their subscriptions must be in force by then. What is
+ * told through the node itself, to clients, other nodes or over HTTP, waits anyway; this is for
+ * programs with ways of their own.
  */
 static void on_reached(struct peal_barrier_waiter *waiter)
 {

@@ -119,7 +119,8 @@ static void end(struct peal_round *round, enum peal_ack_error error)
 void peal_round_end_later(struct peal_round *round, enum peal_ack_error error)
 {
 	end(round, error);
-	if (round->single)
+	/* A local round ends with its last answer, and a timeout is told in time. */
+	if (!round->remote || error)
 		peal_loop_defer(round->ns->server->loop, &round->result.task);
 	else
 		peal_result_queue(round->ns->server, &round->result);

@@ -191,6 +191,22 @@ static void note_result(const struct peal_acks *acks, void *userdata)
 	note(";");
 }
 
+static void note_sockets(enum peal_ack_error error, const struct peal_socket_info *sockets,
+			 size_t count, void *userdata)
+{
+	(void)userdata;
+	note("sockets %d", error);
+	for (size_t i = 0; i < count; i++) {
+		note(" %s@%s(%s", sockets[i].socket ? "local" : sockets[i].id, sockets[i].node,
+		     sockets[i].data);
+		for (size_t room = 0; room < sockets[i].room_count; room++)
+			if (!sockets[i].socket || room)
+				note(",%s", sockets[i].rooms[room]);
+		note(")%s", sockets[i].socket ? "" : sockets[i].handshake);
+	}
+	note(";");
+}
+
 static void answer_remotely(const char *json)
 {
 	struct peal_args args;
@@ -358,18 +374,42 @@ START_TEST(who_connects_waits_for_the_number_of_the_namespace)
 }
 END_TEST
 
-START_TEST(results_wait_for_the_joins_before_them)
+START_TEST(results_of_several_servers_wait_for_the_joins_before_them)
 {
-	struct peal_socket *socket = new_socket();
-	ck_assert_int_eq(
-		peal_emit_ack(io, PEAL_TO(.flags = PEAL_LOCAL), 5000, note_acks, NULL, "q"), 0);
 	uint64_t number = peal_barrier_issue(&world.barrier);
-	fake_session_say(peal_socket_session(socket), "430[1]");
+	ck_assert_int_eq(peal_emit_ack(io, PEAL_ALL, 5000, note_result, NULL, "q"), 0);
+	ck_assert_int_eq(peal_sockets_fetch(io, PEAL_ALL, 0, note_sockets, NULL), 0);
+	clear_record();
+	answer_remotely("1");
+	answer_remotely("2");
+	peal_round_remote_end(asked, &all_well);
+	peal_fetch_remote_end(fetched, PEAL_ACK_OK);
+	/* Later ones are of no concern. */
+	peal_barrier_issue(&world.barrier);
 	settle();
 	ck_recorded("");
 	peal_barrier_reach(&world.barrier, number);
 	settle();
-	ck_recorded("acks error=0 1/1 [1];");
+	ck_recorded("result 0 clients 2/2 servers 4/4 1 2;sockets 0;");
+}
+END_TEST
+
+START_TEST(local_results_and_timeouts_do_not_wait_for_joins)
+{
+	struct peal_socket *socket = new_socket();
+	const struct peal_target *local = PEAL_TO(.flags = PEAL_LOCAL);
+	ck_assert_int_eq(peal_emit_ack(io, local, 5000, note_result, NULL, "q"), 0);
+	ck_assert_int_eq(peal_emit_ack(io, PEAL_ALL, 500, note_result, NULL, "q"), 0);
+	clear_record();
+	fake_session_say(peal_socket_session(socket), "430[1]");
+	ck_assert_int_eq(peal_sockets_fetch(io, local, 0, note_sockets, NULL), 0);
+	peal_barrier_issue(&world.barrier);
+	settle();
+	ck_recorded("result 0 clients 1/1 servers 1/1 1;sockets 0 local@node-1({});");
+	wait_ms(510);
+	peal_round_remote_end(asked, &(struct peal_remote_result){ 0 });
+	settle();
+	ck_recorded("expired;result 1 clients 0/1 servers 1/1;");
 }
 END_TEST
 
@@ -546,22 +586,6 @@ END_TEST
 /* --- fetch -------------------------------------------------------------------------------------
  */
 
-static void note_sockets(enum peal_ack_error error, const struct peal_socket_info *sockets,
-			 size_t count, void *userdata)
-{
-	(void)userdata;
-	note("sockets %d", error);
-	for (size_t i = 0; i < count; i++) {
-		note(" %s@%s(%s", sockets[i].socket ? "local" : sockets[i].id, sockets[i].node,
-		     sockets[i].data);
-		for (size_t room = 0; room < sockets[i].room_count; room++)
-			if (!sockets[i].socket || room)
-				note(",%s", sockets[i].rooms[room]);
-		note(")%s", sockets[i].socket ? "" : sockets[i].handshake);
-	}
-	note(";");
-}
-
 START_TEST(fetched_sockets_are_those_of_this_node_and_then_the_others)
 {
 	char id[] = "other-1", room[] = "x", data[] = "{\"a\":1}", node[] = "node-2";
@@ -733,8 +757,10 @@ UNIT_MAIN_WITH("server_remote", set_up_with_cleanup, tear_down,
 	       bulk_operations_leave_the_node_and_local_ones_do_not,
 	       who_joins_waits_for_the_number_of_the_room_until_it_is_reached,
 	       who_connects_waits_for_the_number_of_the_namespace,
-	       results_wait_for_the_joins_before_them, a_round_is_told_when_both_parts_have_ended,
-	       the_local_part_may_end_last, without_local_clients_the_remote_part_alone_decides,
+	       results_of_several_servers_wait_for_the_joins_before_them,
+	       local_results_and_timeouts_do_not_wait_for_joins,
+	       a_round_is_told_when_both_parts_have_ended, the_local_part_may_end_last,
+	       without_local_clients_the_remote_part_alone_decides,
 	       a_local_round_never_asks_the_remote,
 	       at_the_deadline_the_remote_is_asked_for_what_there_is,
 	       a_local_client_that_is_silent_makes_a_timeout_of_a_complete_remote_part,
