@@ -251,6 +251,10 @@ void peal_loop_arm_timer(struct peal_loop *loop)
 	/* Waking up early is harmless; re-arming in each turn is not free. */
 	if (due_ms >= loop->timer_due_ms && loop->timer_due_ms > real_ms)
 		return;
+	/* One that is due is about to fire, if it is let: libevent takes an event that is added
+	 * again back out of the queue, and a loop with work in each turn would never fire it. */
+	if (loop->timer_due_ms <= real_ms && event_pending(loop->timer_event, EV_TIMEOUT, NULL))
+		return;
 	loop->timer_due_ms = due_ms;
 	uint64_t due_us = due_ms * 1000;
 	uint64_t now_us = loop->clock.now_us(loop->clock.userdata);
