@@ -335,9 +335,11 @@ void peal_subscriber_refused(struct peal_subscriber *subscriber, const char *err
 			/* One bad name spoils the whole command. */
 			subscription->alone = true;
 			peal_subscription_mark(subscriber, subscription);
-		} else {
-			try_later(subscriber, subscription);
+			continue;
 		}
+		try_later(subscriber, subscription);
+		peal_list_each (link, &subscription->uses)
+			peal_redis_use_refused(peal_container(link, struct peal_redis_use, link));
 	}
 	/* Who waits for it waits for the next attempt. */
 	if (asked->number > subscriber->batch)

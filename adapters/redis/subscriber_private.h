@@ -67,7 +67,7 @@ struct peal_redis_space {
 	bool open;    /* served */
 	bool leased;  /* its answers are heard until the timer fires */
 	bool serving; /* broadcasts and answers are in force: requests may come */
-	bool blind;   /* there was no memory for a room: everything is heard */
+	bool blind;   /* no memory for a room, or no right: everything is heard */
 	bool missing; /* counted in subscriber->missing */
 	/* Uses that have to be confirmed before requests may come, and before the subscriptions of
 	 * the other mode of interest are left. */
@@ -144,6 +144,7 @@ struct peal_redis_space *peal_redis_space_find(const struct peal_subscriber *sub
 /* Find out anew what has to be confirmed, and have the differences sent. */
 void peal_redis_space_await(struct peal_redis_space *space);
 void peal_redis_use_confirmed(struct peal_redis_use *use);
+void peal_redis_use_refused(struct peal_redis_use *use);
 void peal_redis_space_free(struct peal_redis_space *space);
 void peal_redis_linger_expired(struct peal_deadlines *deadlines, struct peal_deadline *deadline);
 /* Rooms that nobody is in are forgotten at once. */

@@ -280,6 +280,15 @@ static void set_mode(struct peal_redis_space *space, enum peal_interest mode)
 	peal_redis_space_await(space);
 }
 
+/* Without the right to one of them nothing is lost: the node hears everything then. */
+void peal_redis_use_refused(struct peal_redis_use *use)
+{
+	if (use->kind != PEAL_USE_ALL && use->kind != PEAL_USE_OWN && use->kind != PEAL_USE_ROOM)
+		return;
+	use->space->blind = true;
+	set_mode(use->space, PEAL_INTEREST_PATTERN);
+}
+
 uint64_t peal_subscriber_join(struct peal_subscriber *subscriber, const char *ns, const char *room,
 			      size_t length)
 {
