@@ -121,6 +121,39 @@ START_TEST(a_node_without_a_name_is_known_by_its_host_and_port)
 }
 END_TEST
 
+static void count_namespaces(const struct peal_cluster_info *info, void *userdata)
+{
+	size_t *count = userdata;
+	*count = info->member_count == 2 ? info->members[1].namespace_count : 0;
+}
+
+START_TEST(thousands_of_namespaces_are_announced)
+{
+	struct peal_node *one = make("one"), *two = make("two");
+	size_t count = 0;
+	await_members(one, "one two");
+	for (unsigned i = 0; i < 5000; i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "/%u", i);
+		ck_assert_ptr_nonnull(peal_of(two, name));
+	}
+	while (count < 5001) {
+		turn(10);
+		peal_cluster_info(one, count_namespaces, &count);
+	}
+	/* Who comes later hears of them as well. */
+	struct peal_node *late = make("late");
+	count = 0;
+	peal_node_free(one);
+	while (count < 5001) {
+		turn(10);
+		peal_cluster_info(late, count_namespaces, &count);
+	}
+	peal_node_free(late);
+	peal_node_free(two);
+}
+END_TEST
+
 /* --- whose adapter --- */
 
 static unsigned freed;
@@ -216,6 +249,7 @@ UNIT_MAIN_WITH("node cluster", set_up, tear_down,
 	       nodes_of_one_hub_know_each_other_until_one_is_closed,
 	       a_node_is_ready_when_it_has_joined, a_node_without_an_adapter_is_ready_at_once,
 	       a_node_without_a_name_is_known_by_its_host_and_port,
+	       thousands_of_namespaces_are_announced,
 	       an_adapter_is_taken_also_when_the_node_cannot_be_made,
 	       an_adapter_of_another_version_is_refused,
 	       timeouts_of_the_cluster_that_are_out_of_range_are_named,
