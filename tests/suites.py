@@ -288,6 +288,13 @@ def sanitized_end_to_end(log):
     return built(SANITIZED, log) or command_suite(["tests/e2e/run"], log, environment)
 
 
+def sanitized_cluster(log):
+    files = ["cluster_awkward", "cluster_cases", "cluster_outage"]
+    environment = {"PEAL_BUILD": SANITIZED, **SANITIZE_ENVIRONMENT}
+    command = ["tests/e2e/run", "--target", "peal", *files]
+    return built(SANITIZED, log) or command_suite(command, log, environment)
+
+
 SUITES = {
     "lint": lint,
     "unit": unit,
@@ -305,6 +312,7 @@ SUITES = {
     "asan-fuzz": sanitized_fuzz,
     "asan-app": sanitized_program,
     "asan-e2e": sanitized_end_to_end,
+    "asan-cluster": sanitized_cluster,
 }
 
 

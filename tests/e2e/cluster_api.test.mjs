@@ -21,7 +21,25 @@ async function startProgram(t, name, redis) {
 	return node;
 }
 
-if (isPeal)
+if (isPeal) {
+	scenario("/readyz tells the state of the cluster and stays 200 while Redis is away", async (t) => {
+		const redis = await RedisServer.start(t);
+		const node = await startProgram(t, "a", redis.url);
+		const ready = async () => {
+			const { status, body } = await request(node.port, { path: "/readyz" });
+			assert.equal(status, 200, body);
+			return body;
+		};
+		const whole = await eventually(async () => /up/.test(await ready()) && ready(), "the cluster to be up");
+		await redis.kill();
+		const alone = await eventually(async () => /down/.test(await ready()) && ready(), "the cluster to be down");
+		assert.notEqual(alone, whole);
+		await redis.launch();
+		await eventually(async () => /up/.test(await ready()), "the cluster to be up again");
+		const states = node.records.filter(({ message }) => /redis|cluster/i.test(message));
+		assert(states.length >= 2, JSON.stringify(node.records));
+	}, 120000);
+
 	scenario("of 1000 joins over HTTP on one node, each is followed by an emit over HTTP on another that all members on a third hear", async (t) => {
 		const redis = await RedisServer.start(t);
 		const nodes = [];
@@ -44,3 +62,4 @@ if (isPeal)
 			assert.deepEqual(numbers, Array.from({ length: 1000 }, (_, number) => number));
 		}
 	}, 200000);
+}

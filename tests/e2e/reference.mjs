@@ -7,6 +7,7 @@ import { Server } from "socket.io";
 import { Server as EngineServer } from "engine.io";
 import { createAdapter } from "@socket.io/redis-adapter";
 import { createClient } from "redis";
+import { createClient as createOlderClient } from "redis-4";
 import { Redis } from "ioredis";
 
 const settings = JSON.parse(process.argv[2] ?? "{}");
@@ -63,14 +64,14 @@ if (settings.allowRequest)
 		else decide(null, true);
 	};
 
-// A member of a cluster when the settings name a Redis; with node-redis, or with ioredis.
+// A member of a cluster when the settings name a Redis; with node-redis 5 or 4, or with ioredis.
 async function redisAdapter() {
 	let clients;
 	if (settings.client === "ioredis") {
 		const first = new Redis(settings.redis);
 		clients = [first, first.duplicate()];
 	} else {
-		const first = createClient({ url: settings.redis });
+		const first = (settings.client === "redis-4" ? createOlderClient : createClient)({ url: settings.redis });
 		clients = [first, first.duplicate()];
 	}
 	// Losing Redis is for the clients to mend; without a listener it would end the process.
