@@ -1,37 +1,141 @@
 /*
  * GET /api/rooms and GET /api/nodes.
  */
+#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api_private.h"
 
-static void on_rooms(enum peal_ack_error error, const char *const *rooms, size_t count,
-		     void *userdata)
+/* --- GET /api/rooms --------------------------------------------------------------------------- */
+
+/*
+ * The rooms that are a socket's own id are left out. Those of peal nodes are told by the cluster
+ * layer; an official server lists them among its rooms, and only its sockets tell which they are.
+ */
+struct rooms_wait {
+	struct peal_api_wait *wait;
+	enum peal_ack_error error;
+	struct room {
+		char *name;
+		bool own_id;
+	} * rooms; /* sorted */
+	size_t count, own_ids;
+};
+
+static void rooms_wait_free(struct rooms_wait *rooms)
 {
-	struct peal_api_wait *wait = userdata;
-	size_t listed = count < wait->order.limit ? count : wait->order.limit;
+	for (size_t i = 0; i < rooms->count; i++)
+		free(rooms->rooms[i].name);
+	free(rooms->rooms);
+	peal_api_wait_free(rooms->wait);
+	free(rooms);
+}
+
+static void answer_rooms(struct rooms_wait *rooms)
+{
+	size_t limit = rooms->wait->order.limit;
 	struct peal_api_text text;
 	FILE *stream = peal_api_text_open(&text);
 
 	if (stream) {
+		size_t listed = 0;
+
 		fputs("{\"rooms\":[", stream);
-		for (size_t i = 0; i < listed; i++) {
-			if (i)
+		for (size_t i = 0; i < rooms->count && listed < limit; i++) {
+			if (rooms->rooms[i].own_id)
+				continue;
+			if (listed++)
 				fputc(',', stream);
-			peal_piece_put_string(stream, rooms[i]);
+			peal_piece_put_string(stream, rooms->rooms[i].name);
 		}
 		fputc(']', stream);
-		if (listed < count)
-			fprintf(stream, ",\"total\":%zu", count);
-		if (error != PEAL_ACK_OK) {
+		if (listed < rooms->count - rooms->own_ids)
+			fprintf(stream, ",\"total\":%zu", rooms->count - rooms->own_ids);
+		if (rooms->error != PEAL_ACK_OK) {
 			fputs(",\"error\":", stream);
-			peal_piece_put_string(stream, peal_ack_strerror(error));
+			peal_piece_put_string(stream, peal_ack_strerror(rooms->error));
 		}
 		fputc('}', stream);
 	}
-	peal_api_text_reply(&text, wait->request, 200);
-	peal_api_wait_free(wait);
+	peal_api_text_reply(&text, rooms->wait->request, 200);
+	rooms_wait_free(rooms);
+}
+
+static void fail_rooms(struct rooms_wait *rooms, int code)
+{
+	struct peal_api_error error;
+
+	peal_api_failed(code, &error);
+	peal_api_refuse(rooms->wait->request, &error);
+	rooms_wait_free(rooms);
+}
+
+static int compare_rooms(const void *a, const void *b)
+{
+	return strcmp(((const struct room *)a)->name, ((const struct room *)b)->name);
+}
+
+static void on_owners(enum peal_ack_error error, const struct peal_socket_info *sockets,
+		      size_t count, void *userdata)
+{
+	struct rooms_wait *rooms = userdata;
+
+	if (error != PEAL_ACK_OK)
+		rooms->error = error;
+	for (size_t i = 0; i < count; i++) {
+		const struct room key = { .name = (char *)sockets[i].id };
+		struct room *found = bsearch(&key, rooms->rooms, rooms->count,
+					     sizeof(*rooms->rooms), compare_rooms);
+
+		if (found && !found->own_id) {
+			found->own_id = true;
+			rooms->own_ids++;
+		}
+	}
+	answer_rooms(rooms);
+}
+
+static int keep_rooms(struct rooms_wait *rooms, const char *const *names, size_t count)
+{
+	rooms->rooms = calloc(count + 1, sizeof(*rooms->rooms));
+	if (!rooms->rooms)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		rooms->rooms[i].name = strdup(names[i]);
+		if (!rooms->rooms[i].name)
+			return -ENOMEM;
+		rooms->count++;
+	}
+	qsort(rooms->rooms, rooms->count, sizeof(*rooms->rooms), compare_rooms);
+	return 0;
+}
+
+static void find_unnamed(const struct peal_cluster_info *info, void *userdata)
+{
+	*(size_t *)userdata = info->unnamed;
+}
+
+static void on_rooms(enum peal_ack_error error, const char *const *names, size_t count,
+		     void *userdata)
+{
+	struct rooms_wait *rooms = userdata;
+	size_t unnamed = 0;
+	int r = keep_rooms(rooms, names, count);
+
+	rooms->error = error;
+	peal_cluster_info(rooms->wait->api->node, find_unnamed, &unnamed);
+	if (r == 0 && unnamed && error != PEAL_ACK_CLOSED) {
+		r = peal_sockets_fetch(rooms->wait->order.ns, PEAL_ALL,
+				       rooms->wait->order.timeout_ms, on_owners, rooms);
+		if (r == 0)
+			return;
+	}
+	if (r != 0)
+		fail_rooms(rooms, r);
+	else
+		answer_rooms(rooms);
 }
 
 void peal_api_rooms(struct peal_api *api, struct peal_http_request *request)
@@ -39,22 +143,31 @@ void peal_api_rooms(struct peal_api *api, struct peal_http_request *request)
 	const char *query = peal_http_request_info(request)->query;
 	struct peal_api_error error;
 	struct peal_api_wait *wait = peal_api_wait_new(api, request, &error);
+	struct rooms_wait *rooms;
 	int r;
 
-	if (!wait) {
+	if (!wait || !peal_api_order_query(api, query,
+					   PEAL_API_NAMESPACE | PEAL_API_TIMEOUT | PEAL_API_LIMIT,
+					   &wait->order, &error)) {
 		peal_api_refuse(request, &error);
+		if (wait)
+			peal_api_wait_free(wait);
 		return;
 	}
-	if (peal_api_order_query(api, query, PEAL_API_NAMESPACE | PEAL_API_TIMEOUT | PEAL_API_LIMIT,
-				 &wait->order, &error)) {
-		r = peal_rooms_fetch(wait->order.ns, wait->order.timeout_ms, on_rooms, wait);
-		if (r == 0)
-			return;
-		peal_api_failed(r, &error);
+	rooms = calloc(1, sizeof(*rooms));
+	if (!rooms) {
+		peal_api_failed(-ENOMEM, &error);
+		peal_api_refuse(request, &error);
+		peal_api_wait_free(wait);
+		return;
 	}
-	peal_api_refuse(request, &error);
-	peal_api_wait_free(wait);
+	rooms->wait = wait;
+	r = peal_rooms_fetch(wait->order.ns, wait->order.timeout_ms, on_rooms, rooms);
+	if (r != 0)
+		fail_rooms(rooms, r);
 }
+
+/* --- GET /api/nodes --------------------------------------------------------------------------- */
 
 static void put_member(FILE *stream, const struct peal_member_info *member)
 {

@@ -61,14 +61,19 @@ static void tear_down(void)
 
 /* --- a client that shares the thread ------------------------------------------------------- */
 
-static int dial(struct peal_node *to)
+static int dial_port(uint16_t port)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_port = htons(peal_node_port(to)),
+				       .sin_port = htons(port),
 				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	return fd;
+}
+
+static int dial(struct peal_node *to)
+{
+	return dial_port(peal_node_port(to));
 }
 
 static void turn(void)
@@ -669,6 +674,31 @@ START_TEST(answers_routes_beside_socket_io)
 }
 END_TEST
 
+START_TEST(answers_routes_on_a_listener_of_their_own)
+{
+	struct peal_http_listener *listener, *taken;
+	make();
+	ck_assert_int_eq(peal_http_listener_new(node, "127.0.0.1", 0, &listener), 0);
+	ck_assert_uint_ne(peal_http_listener_port(listener), 0);
+	ck_assert_uint_ne(peal_http_listener_port(listener), peal_node_port(node));
+	ck_assert_int_eq(peal_http_listener_new(node, "127.0.0.1", peal_node_port(node), &taken),
+			 -EADDRINUSE);
+	ck_assert_int_eq(peal_http_listener_route(listener, "/page", "GET", 0, on_page, NULL), 0);
+	ck_assert_int_eq(peal_http_listener_route(listener, "/page", "GET", 0, on_page, NULL),
+			 -EEXIST);
+	int fd = dial_port(peal_http_listener_port(listener));
+	say(fd, "GET /page HTTP/1.1\r\nHost: x\r\n\r\n");
+	read_until(fd, "\r\n\r\npage");
+	say(fd, "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n");
+	read_until(fd, " 404 ");
+	close(fd);
+	fd = dial(node);
+	say(fd, "GET /page HTTP/1.1\r\nHost: x\r\n\r\n");
+	read_until(fd, " 404 ");
+	close(fd);
+}
+END_TEST
+
 UNIT_MAIN_WITH("node", set_up, tear_down, two_nodes_and_a_foreign_timer_share_one_base,
 	       runs_a_loop_of_its_own_until_stopped, runs_what_other_threads_post,
 	       runs_every_one_shot_callback_at_the_latest_when_it_is_freed,
@@ -681,4 +711,4 @@ UNIT_MAIN_WITH("node", set_up, tear_down, two_nodes_and_a_foreign_timer_share_on
 	       survives_a_client_that_leaves_while_the_hook_thinks,
 	       counts_requests_that_wait_for_the_hook_against_its_limit,
 	       lets_the_application_add_headers, carries_a_bare_engine_beside_socket_io,
-	       answers_routes_beside_socket_io)
+	       answers_routes_beside_socket_io, answers_routes_on_a_listener_of_their_own)
