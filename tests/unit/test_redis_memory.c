@@ -1,17 +1,16 @@
 /*
- * The way to Redis without memory, at each place in turn: whatever fails, each publish that was
- * accepted ends once, and the connection comes back. The linker puts the functions below in front
- * of the allocator.
+ * The subscriber and memory: it survives when there is none, at each place in turn, and hears what
+ * it has to hear once there is some again. The linker puts the functions below in front of the
+ * allocator.
  */
-#include "adapters/redis/publisher.h"
-
-#include <errno.h>
 #include <string.h>
 
-#include "tests/support/redis_server.h"
-#include "unit.h"
-
-#define MESSAGES 5
+#include "adapters/redis/subscriber.h"
+#include "base/limits.h"
+#include "loop/barrier.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/fake_redis.h"
+#include "tests/unit/unit.h"
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -33,24 +32,6 @@ static bool fails(void)
 	return true;
 }
 
-/* Check allocates for what it checks; that is none of the places. */
-#define CHECK(condition)                                 \
-	do {                                             \
-		size_t failing_ = failing;               \
-		bool holds_ = (condition);               \
-		failing = 0;                             \
-		ck_assert_msg(holds_, "%s", #condition); \
-		failing = failing_;                      \
-	} while (0)
-
-#define WAIT_UNTIL(condition)                                \
-	do {                                                 \
-		uint64_t until_ = now_in_ms() + 30000;       \
-		while (!(condition) && now_in_ms() < until_) \
-			redis_world_turn(&world);            \
-		CHECK(condition);                            \
-	} while (0)
-
 void *__wrap_malloc(size_t size)
 {
 	return fails() ? NULL : __real_malloc(size);
@@ -71,120 +52,139 @@ char *__wrap_strdup(const char *text)
 	return fails() ? NULL : __real_strdup(text);
 }
 
-static struct redis_world world;
-static struct redis_server server;
-static char url[64];
-static unsigned ends[MESSAGES], counts;
+static struct peal_stats stats, other_stats;
+static struct fake_clock now;
+static struct peal_loop *loop;
+static struct peal_barrier barrier;
+static unsigned heard;
 
-static void on_sent(uint64_t ticket, enum peal_sent how, uint32_t receivers, void *userdata)
+static void on_message(const struct peal_channel *channel, const void *payload, size_t length,
+		       void *userdata)
 {
-	(void)how;
-	(void)receivers;
+	(void)channel, (void)payload, (void)length, (void)userdata;
+	heard++;
+}
+
+static void on_opened(const char *ns, void *userdata)
+{
+	(void)ns, (void)userdata;
+}
+
+static void on_subscribed(bool yes, const char *why, void *userdata)
+{
+	(void)yes, (void)why, (void)userdata;
+}
+
+static uint64_t on_issue(void *userdata)
+{
 	(void)userdata;
-	ends[ticket - 1]++;
+	return peal_barrier_issue(&barrier);
 }
 
-static void on_counted(const char *channel, size_t length, uint32_t receivers, void *userdata)
+static void on_reach(uint64_t number, void *userdata)
 {
-	(void)channel;
-	(void)length;
-	(void)receivers;
 	(void)userdata;
-	counts++;
+	peal_barrier_reach(&barrier, number);
 }
 
-static void publish_all(struct peal_publisher *publisher, bool *accepted)
+static void settle(void)
 {
-	struct peal_buffer channel = PEAL_BUFFER(64), payload = PEAL_BUFFER(64);
-	const char *channels[] = { "a" };
-	size_t lengths[] = { 1 };
-	peal_buffer_append_text(&channel, "a");
-	peal_buffer_append_text(&payload, "b");
-	for (unsigned i = 0; i < MESSAGES; i++) {
-		int r = peal_buffer_error(&channel) || peal_buffer_error(&payload)
-				? -ENOMEM
-				: peal_publisher_send(publisher, &channel, &payload,
-						      PEAL_PUBLISH_BROADCAST, i + 1, 60000);
-		CHECK(!r || r == -ENOMEM);
-		accepted[i] = !r;
-	}
-	peal_publisher_count(publisher, channels, lengths, 1);
-	peal_buffer_deinit(&channel);
-	peal_buffer_deinit(&payload);
+	do {
+		peal_loop_step(loop);
+		fake_redis_work(-1);
+		fake_redis_deliver(-1);
+		peal_loop_step(loop);
+	} while (fake_redis_is_busy());
 }
 
-static unsigned ended(void)
+static void live(struct peal_subscriber *subscriber)
 {
-	unsigned sum = 0;
-	for (unsigned i = 0; i < MESSAGES; i++)
-		sum += ends[i];
-	return sum;
+	peal_subscriber_open(subscriber, "/");
+	peal_subscriber_join(subscriber, "/", "a", 1);
+	fake_redis_connect();
+	settle();
+	peal_subscriber_interest(subscriber, "/", PEAL_INTEREST_ROOMS);
+	settle();
+	peal_subscriber_join(subscriber, "/", "b", 1);
+	peal_subscriber_join(subscriber, "/", "c", 1);
+	settle();
+	peal_subscriber_leave(subscriber, "/", "b", 1);
+	fake_clock_advance(&now, loop, PEAL_LIMIT_REDIS_LINGER_MS + 100);
+	peal_subscriber_hear_answers(subscriber, "/other", 1000);
+	settle();
+	peal_subscriber_interest(subscriber, "/", PEAL_INTEREST_PATTERN);
+	fake_redis_publish("P#/#a#", "0");
+	settle();
+	peal_subscriber_interest(subscriber, "/", PEAL_INTEREST_ROOMS);
+	settle();
+	fake_clock_advance(&now, loop, 2000);
+	settle();
 }
 
-/* Return: whether there was a place to fail at. */
-static bool try_at(size_t place)
+static void nothing(enum peal_log_level level, const char *message,
+		    const struct peal_log_field *fields, size_t count, void *userdata)
 {
-	static const struct peal_publisher_handlers handlers = { on_sent, on_counted, NULL };
-	struct peal_redis_options options;
-	struct peal_redis_address address;
-	struct peal_publisher *publisher;
-	bool early[MESSAGES] = { false }, late[MESSAGES] = { false };
-	char message[256];
-	unsigned accepted = 0;
-	peal_redis_options_init(&options);
-	options.url = url;
-	failed = false;
-	failing = place;
-	memset(ends, 0, sizeof(ends));
-	int r = peal_redis_address_init(&address, &options, message, sizeof(message));
-	CHECK(!r || r == -ENOMEM);
-	if (r)
-		return failed;
-	struct peal_publisher_options with = { .loop = world.loop,
-					       .address = &address,
-					       .prefix = "socket.io",
-					       .queue_limit = 1000,
-					       .stats = &world.stats,
-					       .log = &world.log };
-	r = peal_publisher_new(&with, &handlers, NULL, &publisher);
-	CHECK(!r || r == -ENOMEM);
-	if (!r) {
-		peal_publisher_hold(publisher, false);
-		peal_publisher_start(publisher);
-		publish_all(publisher, early);
-		WAIT_UNTIL(peal_publisher_connected(publisher));
-		for (unsigned i = 0; i < MESSAGES; i++)
-			accepted += early[i];
-		WAIT_UNTIL(ended() == accepted);
-		WAIT_UNTIL(peal_publisher_connected(publisher));
-		publish_all(publisher, late);
-		for (unsigned i = 0; i < MESSAGES; i++)
-			accepted += late[i];
-		WAIT_UNTIL(ended() == accepted && !peal_publisher_waiting(publisher));
-		for (unsigned i = 0; i < MESSAGES; i++)
-			CHECK(ends[i] == (unsigned)early[i] + late[i]);
-		peal_publisher_free(publisher);
-	}
-	failing = 0;
-	redis_world_turn(&world);
-	peal_redis_address_deinit(&address);
-	return failed;
+	(void)level, (void)message, (void)fields, (void)count, (void)userdata;
 }
 
-START_TEST(memory_may_run_out_anywhere)
+static const struct peal_log silent = { .level = PEAL_LOG_ERROR, .fn = nothing };
+
+static void set_up(void)
 {
-	size_t place = 1;
-	redis_world_init(&world);
-	redis_server_start(&server, false);
-	snprintf(url, sizeof(url), "redis://127.0.0.1:%u", server.port);
-	while (try_at(place))
-		place++;
-	/* Address, publisher, connection, commands, queue, replies. */
-	ck_assert_uint_gt(place, 20);
-	ck_assert_uint_gt(counts, 0);
-	redis_world_deinit(&world);
-	redis_server_stop(&server);
+	memset(&stats, 0, sizeof(stats));
+	now.now_us = 1000000000;
+	ck_assert_int_eq(peal_loop_new(NULL, FAKE_CLOCK(&now), &other_stats, &silent, &loop), 0);
+	peal_barrier_init(&barrier, loop, &other_stats);
+}
+
+static void tear_down(void)
+{
+	peal_barrier_deinit(&barrier);
+	peal_loop_free(loop);
+}
+
+START_TEST(what_has_to_be_heard_is_heard_wherever_memory_was_missing)
+{
+	static const struct peal_subscriber_handlers handlers = { on_message, on_opened,
+								  on_subscribed, on_issue,
+								  on_reach };
+	static const struct peal_redis_address address;
+	unsigned places = 0, lives = 0;
+	do {
+		struct peal_subscriber *subscriber = NULL;
+		if (places)
+			set_up();
+		failed = false;
+		failing = ++places;
+		if (!peal_subscriber_new(loop, &address, "test", "P", "uid123", &handlers, NULL,
+					 &stats, &silent, &subscriber)) {
+			lives++;
+			live(subscriber);
+			failing = 0;
+			if (!peal_subscriber_hears_requests(subscriber, "/")) {
+				/* There was no memory for the namespace, so for no rooms of it. */
+				peal_subscriber_open(subscriber, "/");
+				peal_subscriber_join(subscriber, "/", "a", 1);
+				peal_subscriber_join(subscriber, "/", "c", 1);
+			}
+			settle();
+			heard = 0;
+			fake_redis_publish("P#/#a#", "1");
+			fake_redis_publish("P#/#c#", "2");
+			fake_redis_publish("P#/#", "3");
+			fake_redis_deliver(-1);
+			ck_assert_msg(heard == 3, "heard %u at place %u", heard, places);
+			ck_assert(peal_subscriber_hears_requests(subscriber, "/"));
+			peal_subscriber_free(subscriber);
+			ck_assert_uint_eq(stats.cluster_subscriptions, 0);
+		}
+		if (failed)
+			tear_down();
+	} while (failed);
+	ck_assert_uint_gt(places, 30);
+	ck_assert_uint_gt(lives, 30);
 }
 END_TEST
 
-UNIT_MAIN("redis_memory", memory_may_run_out_anywhere)
+UNIT_MAIN_WITH("redis_memory", set_up, tear_down,
+	       what_has_to_be_heard_is_heard_wherever_memory_was_missing)
