@@ -80,6 +80,34 @@ inEachMixture((clusterCase) => {
 		assert.deepEqual(await receivedFrom(actor, clients), [[], [], [["test"]]]);
 	});
 
+	clusterCase("what a socket broadcasts reaches all but itself", async ({ actor, nodes, clients }) => {
+		await actor.control({ do: "emit", socket: clients[0].id, event: "test", args: [1] });
+		assert.deepEqual(await receivedFrom(actor, clients), [[], [["test", 1]], [["test", 1]]]);
+		for (const index of [0, 2]) await join(nodes[index], clients[index], ["room1"]);
+		await sleep(100);
+		await actor.control({ do: "emit", socket: clients[0].id, rooms: ["room1"], event: "test", args: [2] });
+		assert.deepEqual(await receivedFrom(actor, clients), [[], [], [["test", 2]]]);
+	});
+
+	clusterCase("flags of an emit travel and do no harm", async ({ actor, clients }) => {
+		await actor.control({ do: "emit", flags: ["no-compress"], event: "test", args: [1] });
+		await actor.control({ do: "emit", flags: ["volatile"], event: "test", args: [2] });
+		for (const got of await receivedFrom(actor, clients))
+			assert.deepEqual(got.filter(([, value]) => value === 1), [["test", 1]]);
+	});
+
+	clusterCase("a namespace that a client opens by a rule is part of the cluster", async ({ actor, nodes, t, redis }) => {
+		const ns = `/dynamic-${++names}`;
+		const clients = await connectAll(t, nodes, ns);
+		await eventually(async () => await redis.receivers(ns) === 3, "the namespace to be subscribed");
+		await actor.control({ do: "emit", ns, event: "test" });
+		assert.deepEqual(await receivedFrom(actor, clients, ns), Array(3).fill([["test"]]));
+		for (const [index, client] of clients.entries()) client.on("ask", (reply) => reply(index));
+		const result = await actor.control({ do: "emit", ns, event: "ask", timeout: 5000 });
+		assert.deepEqual([result.error, values(result)], [null, [0, 1, 2]]);
+		for (const client of clients) client.disconnect();
+	});
+
 	clusterCase("an acknowledged emit collects the answers of all clients", async ({ actor, clients }) => {
 		for (const [index, client] of clients.entries()) client.on("test", (argument, reply) => reply(`${argument}${index}`));
 		const result = await actor.control({ do: "emit", event: "test", args: ["a"], timeout: 5000 });
