@@ -70,7 +70,8 @@ struct peal_decoder *peal_decoder_new(void);
 void peal_decoder_free(struct peal_decoder *decoder);
 
 /*
- * Decode what came on @channel. *ret_message lives until the next call on the same decoder.
+ * Decode what came on @channel. *ret_message lives until the next call on the same decoder, and no
+ * longer than @payload, in which its attachments are.
  * Integers as rooms become their decimal text. Invalid UTF-8 becomes U+FFFD. Binary inside of
  * arguments becomes attachments, more than PEAL_LIMIT_ATTACHMENTS of them are malformed. Return: 0;
  * -ENOMEM; a code of enum peal_codec_error.
