@@ -402,31 +402,6 @@ START_TEST(a_timer_that_arms_itself_again_without_delay_leaves_the_others_their_
 }
 END_TEST
 
-static void count(struct peal_timer *timer)
-{
-	(void)timer;
-	rearmed++;
-}
-
-START_TEST(a_timer_fires_in_a_loop_that_has_work_in_every_turn)
-{
-	struct event_base *base = event_base_new();
-	struct peal_timer timer = { .fn = count };
-	struct peal_loop *busy;
-	rearmed = 0;
-	ck_assert_int_eq(peal_loop_new(base, NULL, &stats, &silent, &busy), 0);
-	ck_assert_int_eq(peal_timer_arm(busy, &timer, 20), 0);
-	/* The end of a turn that was asked for before it comes before the timer in the queue. */
-	for (int i = 0; i < 500000 && !rearmed; i++) {
-		peal_loop_enter(busy);
-		event_base_loop(base, EVLOOP_NONBLOCK);
-	}
-	ck_assert_int_eq(rearmed, 1);
-	peal_loop_free(busy);
-	event_base_free(base);
-}
-END_TEST
-
 static void on_uv_timer(uv_timer_t *timer)
 {
 	(*(int *)timer->data)++;
