@@ -27,9 +27,9 @@ static bool name_valid(const char *name)
 	return name && peal_name_valid(name, strlen(name));
 }
 
-static bool rooms_valid(const struct peal_rooms *rooms)
+static bool rooms_valid(const struct peal_rooms *rooms, size_t limit)
 {
-	if (rooms->count > PEAL_LIMIT_CLUSTER_ROOMS)
+	if (rooms->count > limit)
 		return false;
 	for (size_t i = 0; i < rooms->count; i++)
 		if (!name_valid(rooms->names[i]))
@@ -40,8 +40,10 @@ static bool rooms_valid(const struct peal_rooms *rooms)
 /* A list that came out empty must never reach everyone. */
 static bool target_valid(const struct peal_target *target)
 {
-	return (target->rooms.count || !target->rooms.given) && rooms_valid(&target->rooms) &&
-	       rooms_valid(&target->except) && !(target->flags & PEAL_LOCAL);
+	return (target->rooms.count || !target->rooms.given) &&
+	       rooms_valid(&target->rooms, PEAL_LIMIT_CLUSTER_ROOMS) &&
+	       rooms_valid(&target->except, PEAL_LIMIT_CLUSTER_ROOMS) &&
+	       !(target->flags & PEAL_LOCAL);
 }
 
 /* --- parts --- */
@@ -334,7 +336,6 @@ enum format {
 
 enum needs {
 	NEEDS_TARGET = 1 << 0,
-	NEEDS_ROOMS = 1 << 1,
 	NEEDS_EVENT = 1 << 2,
 	NEEDS_REQUEST_ID = 1 << 3,
 	NEEDS_ANSWER = 1 << 4,	/* exactly one, NULL or with one item */
@@ -354,9 +355,9 @@ static const struct kind {
 	[PEAL_MESSAGE_ASK] = { put_ask, "-request#", FORMAT_MSGPACK,
 			       NEEDS_TARGET | NEEDS_EVENT | NEEDS_REQUEST_ID },
 	[PEAL_MESSAGE_JOIN] = { put_request, "-request#", FORMAT_JSON,
-				NEEDS_TARGET | NEEDS_ROOMS | FOR_EMITTERS },
+				NEEDS_TARGET | FOR_EMITTERS },
 	[PEAL_MESSAGE_LEAVE] = { put_request, "-request#", FORMAT_JSON,
-				 NEEDS_TARGET | NEEDS_ROOMS | FOR_EMITTERS },
+				 NEEDS_TARGET | FOR_EMITTERS },
 	[PEAL_MESSAGE_DISCONNECT] = { put_request, "-request#", FORMAT_JSON,
 				      NEEDS_TARGET | FOR_EMITTERS },
 	[PEAL_MESSAGE_FETCH] = { put_request, "-request#", FORMAT_JSON,
@@ -401,7 +402,10 @@ static bool message_valid(const struct peal_message *message, const char *uid, u
 		return false;
 	if ((needs & NEEDS_TARGET) && !target_valid(&message->target))
 		return false;
-	if ((needs & NEEDS_ROOMS) && !rooms_valid(&message->rooms))
+	/* A server has as many rooms as clients, and must answer. */
+	size_t limit =
+		(needs & ANSWERS_ONE) ? PEAL_LIMIT_CLUSTER_ANSWERS : PEAL_LIMIT_CLUSTER_ROOMS;
+	if (!rooms_valid(&message->rooms, limit))
 		return false;
 	if ((needs & NEEDS_EVENT) &&
 	    (!message->event || !peal_name_valid(message->event, message->event_length)))

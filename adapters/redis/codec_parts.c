@@ -151,7 +151,7 @@ static int decode_room(struct peal_decoder *decoder, const struct peal_msgpack_i
 }
 
 int peal_decode_rooms(struct peal_decoder *decoder, struct peal_msgpack_reader *reader,
-		      struct peal_rooms *ret_rooms, bool *ret_unusable)
+		      size_t limit, struct peal_rooms *ret_rooms, bool *ret_unusable)
 {
 	struct peal_msgpack_item item;
 	*ret_rooms = (struct peal_rooms){ 0 };
@@ -160,7 +160,7 @@ int peal_decode_rooms(struct peal_decoder *decoder, struct peal_msgpack_reader *
 		return PEAL_CODEC_E_MALFORMED;
 	if (item.type == PEAL_MSGPACK_NIL || peal_msgpack_is_undefined(&item))
 		return 0;
-	if (item.type != PEAL_MSGPACK_ARRAY || item.count > PEAL_LIMIT_CLUSTER_ROOMS)
+	if (item.type != PEAL_MSGPACK_ARRAY || item.count > limit)
 		return PEAL_CODEC_E_MALFORMED;
 	if (!item.count)
 		return 0;
@@ -250,9 +250,11 @@ int peal_decode_options(struct peal_decoder *decoder, struct peal_msgpack_reader
 		if (!peal_msgpack_next(&at, &key) || !peal_msgpack_skip(reader))
 			return PEAL_CODEC_E_MALFORMED;
 		if (peal_decode_is(&key, "rooms"))
-			r = peal_decode_rooms(decoder, reader, &target->rooms, &nobody);
+			r = peal_decode_rooms(decoder, reader, PEAL_LIMIT_CLUSTER_ROOMS,
+					      &target->rooms, &nobody);
 		else if (peal_decode_is(&key, "except"))
-			r = peal_decode_rooms(decoder, reader, &target->except, &unusable);
+			r = peal_decode_rooms(decoder, reader, PEAL_LIMIT_CLUSTER_ROOMS,
+					      &target->except, &unusable);
 		else if (peal_decode_is(&key, "flags"))
 			r = decode_flags(decoder, reader);
 		else

@@ -43,11 +43,11 @@ struct peal_decoder {
 int peal_decode_name(struct peal_decoder *decoder, const struct peal_msgpack_item *item,
 		     const char **ret_name);
 /*
- * A list of rooms; nil is none. Numbers become their text. What cannot be the name of a room here
- * is left out, *ret_unusable: and nothing is left.
+ * A list of rooms, at most @limit; nil is none. Numbers become their text. What cannot be the name
+ * of a room here is left out, *ret_unusable: and nothing is left.
  */
 int peal_decode_rooms(struct peal_decoder *decoder, struct peal_msgpack_reader *reader,
-		      struct peal_rooms *ret_rooms, bool *ret_unusable);
+		      size_t limit, struct peal_rooms *ret_rooms, bool *ret_unusable);
 /* {rooms, except, flags} */
 int peal_decode_options(struct peal_decoder *decoder, struct peal_msgpack_reader *reader);
 /* {type, data, id, nsp}. @default_ns: what a missing namespace stands for, NULL: any. */

@@ -124,7 +124,8 @@ static int decode_bulk(struct peal_decoder *decoder, struct request *request,
 			return PEAL_CODEC_E_IGNORED;
 		r = peal_decode_options(decoder, &request->options);
 		if (!r && rooms)
-			r = peal_decode_rooms(decoder, &request->rooms, &message->rooms, &unusable);
+			r = peal_decode_rooms(decoder, &request->rooms, PEAL_LIMIT_CLUSTER_ROOMS,
+					      &message->rooms, &unusable);
 		return r;
 	}
 	if (!has(&request->sid) || (rooms && !has(&request->room)))
@@ -163,8 +164,8 @@ static int decode_socket_ids(struct peal_decoder *decoder, struct request *reque
 	int r = 0;
 	decoder->message.type = PEAL_MESSAGE_SOCKET_IDS;
 	if (has(&request->rooms))
-		r = peal_decode_rooms(decoder, &request->rooms, &decoder->message.target.rooms,
-				      &nobody);
+		r = peal_decode_rooms(decoder, &request->rooms, PEAL_LIMIT_CLUSTER_ROOMS,
+				      &decoder->message.target.rooms, &nobody);
 	if (nobody)
 		peal_decode_nobody(&decoder->message.target);
 	return r;

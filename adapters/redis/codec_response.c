@@ -215,7 +215,8 @@ static int decode_socket(struct peal_decoder *decoder, struct peal_msgpack_reade
 			*reader = at;
 			r = peal_decode_name(decoder, &value, &info->id);
 		} else if (peal_decode_is(&key, "rooms")) {
-			r = peal_decode_rooms(decoder, reader, &rooms, &unusable);
+			r = peal_decode_rooms(decoder, reader, PEAL_LIMIT_CLUSTER_ROOMS, &rooms,
+					      &unusable);
 		} else if (peal_decode_is(&key, "data")) {
 			r = decode_text(decoder, reader, &info->data);
 		} else if (peal_decode_is(&key, "handshake")) {
@@ -270,7 +271,8 @@ static int decode_socket_list(struct peal_decoder *decoder, struct response *res
 	struct peal_msgpack_reader elements = at;
 	if (list.count && peal_msgpack_next(&at, &first) && first.type == PEAL_MSGPACK_STRING) {
 		message->type = PEAL_MESSAGE_SOCKET_IDS_LISTED;
-		return peal_decode_rooms(decoder, &response->sockets, &message->rooms, &unusable);
+		return peal_decode_rooms(decoder, &response->sockets, PEAL_LIMIT_CLUSTER_ANSWERS,
+					 &message->rooms, &unusable);
 	}
 	if (list.count > PEAL_LIMIT_CLUSTER_ANSWERS)
 		return PEAL_CODEC_E_MALFORMED;
@@ -292,7 +294,8 @@ static int decode_untyped(struct peal_decoder *decoder, struct response *respons
 		message->type = PEAL_MESSAGE_ROOMS_LISTED;
 		if (!peal_msgpack_next(&at, &item) || item.type != PEAL_MSGPACK_ARRAY)
 			return PEAL_CODEC_E_MALFORMED;
-		return peal_decode_rooms(decoder, &response->rooms, &message->rooms, &unusable);
+		return peal_decode_rooms(decoder, &response->rooms, PEAL_LIMIT_CLUSTER_ANSWERS,
+					 &message->rooms, &unusable);
 	}
 	message->type = PEAL_MESSAGE_CONFIRM;
 	return 0;

@@ -37,8 +37,8 @@ void peal_msgpack_put_map(struct peal_buffer *out, size_t count);
  * and they are objects like others. Keys keep their order, but the last of several equal ones wins
  * and integer-like ones come first, ascending, as in a JavaScript object. (In absurd nestings of
  * such objects that is left to who reads it, who comes to the same result.) Return: 0; the buffer's
- * error shows there; PEAL_EMIT_E_INVALID for a placeholder without attachment, and for text that is
- * not valid or too deep.
+ * error shows there; PEAL_EMIT_E_INVALID for a placeholder without attachment, for more
+ * than PEAL_LIMIT_ATTACHMENTS placeholders, and for text that is not valid or too deep.
  */
 int peal_msgpack_put_json(struct peal_buffer *out, const char *text, size_t length,
 			  const struct peal_bytes *attachments, size_t attachment_count)

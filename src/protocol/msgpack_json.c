@@ -240,6 +240,7 @@ struct writer {
 	size_t moved, may_move;
 	const struct peal_bytes *attachments;
 	size_t attachment_count;
+	size_t attached; /* how often one was written */
 };
 
 static void write_string(struct peal_buffer *out, const char *start, size_t length, bool escaped)
@@ -304,7 +305,8 @@ static int write_opening(struct writer *writer, struct input *input, bool object
 	const struct container *container = &writer->containers[writer->next++];
 	*level = (struct level){ writer->out->length, writer->members.count, object };
 	if (container->placeholder && object && writer->attachment_count) {
-		if (container->num == UINT32_MAX)
+		/* Text may name one attachment a thousand times; no packet has so many. */
+		if (container->num == UINT32_MAX || writer->attached++ == PEAL_LIMIT_ATTACHMENTS)
 			return -EINVAL;
 		const struct peal_bytes *bytes = &writer->attachments[container->num];
 		peal_msgpack_put_binary(writer->out, bytes->bytes, bytes->length);

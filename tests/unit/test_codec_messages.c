@@ -328,8 +328,22 @@ START_TEST(requests_of_old_servers_are_understood)
 }
 END_TEST
 
-UNIT_MAIN_WITH("codec_messages", before, after, channels_are_taken_apart,
-	       a_namespace_that_is_known_may_hold_the_separator, foreign_channels_are_none_of_ours,
+START_TEST(a_server_with_very_many_rooms_can_list_them)
+{
+	enum { MANY = PEAL_LIMIT_CLUSTER_ROOMS + 1 };
+	static const char *names[MANY];
+	for (size_t i = 0; i < MANY; i++)
+		names[i] = "room";
+	const struct peal_message *received =
+		pass(&MESSAGE(.type = PEAL_MESSAGE_ROOMS_LISTED, .request_id = "r",
+			      .rooms = PEAL_ROOM_LIST(names, MANY)));
+	ck_assert_uint_eq(received->rooms.count, MANY);
+}
+END_TEST
+
+UNIT_MAIN_WITH("codec_messages", before, after, a_server_with_very_many_rooms_can_list_them,
+	       channels_are_taken_apart, a_namespace_that_is_known_may_hold_the_separator,
+	       foreign_channels_are_none_of_ours,
 	       one_room_has_a_channel_unless_the_broadcast_is_wide,
 	       answers_go_to_who_asked_and_tell_who_answers,
 	       a_peal_node_that_asks_marks_its_questions,

@@ -276,8 +276,16 @@ START_TEST(a_placeholder_without_its_attachment_is_refused)
 					     "{\"_placeholder\":true,\"num\":\"0\"}",
 					     "{\"_placeholder\":true,\"num\":0,\"num\":[]}",
 					     "[{\"a\":{\"_placeholder\":true}}]" };
+	struct peal_buffer out = PEAL_BUFFER(4096), many = PEAL_BUFFER(4096);
+	for (int i = 0; i <= PEAL_LIMIT_ATTACHMENTS; i++)
+		peal_buffer_append_format(&many, "%s{\"_placeholder\":true,\"num\":0}",
+					  i ? "," : "");
+	ck_assert_int_eq(peal_msgpack_put_json(&out, many.bytes, many.length, attachments, 1),
+			 PEAL_EMIT_E_INVALID);
+	peal_buffer_deinit(&many);
+	peal_buffer_deinit(&out);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
-		struct peal_buffer out = PEAL_BUFFER(4096);
+		out = PEAL_BUFFER(4096);
 		ck_assert_msg(peal_msgpack_put_json(&out, texts[i], strlen(texts[i]), attachments,
 						    1) == PEAL_EMIT_E_INVALID,
 			      "%s", texts[i]);
