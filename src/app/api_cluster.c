@@ -112,21 +112,27 @@ static int keep_rooms(struct rooms_wait *rooms, const char *const *names, size_t
 	return 0;
 }
 
-static void find_unnamed(const struct peal_cluster_info *info, void *userdata)
+/* Does any of them look like the id of a socket: 20 characters of base64url? */
+static bool may_have_ids(const struct rooms_wait *rooms)
 {
-	*(size_t *)userdata = info->unnamed;
+	static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+					"0123456789-_";
+
+	for (size_t i = 0; i < rooms->count; i++)
+		if (strlen(rooms->rooms[i].name) == 20 &&
+		    strspn(rooms->rooms[i].name, base64url) == 20)
+			return true;
+	return false;
 }
 
 static void on_rooms(enum peal_ack_error error, const char *const *names, size_t count,
 		     void *userdata)
 {
 	struct rooms_wait *rooms = userdata;
-	size_t unnamed = 0;
 	int r = keep_rooms(rooms, names, count);
 
 	rooms->error = error;
-	peal_cluster_info(rooms->wait->api->node, find_unnamed, &unnamed);
-	if (r == 0 && unnamed && error != PEAL_ACK_CLOSED) {
+	if (r == 0 && error != PEAL_ACK_CLOSED && may_have_ids(rooms)) {
 		r = peal_sockets_fetch(rooms->wait->order.ns, PEAL_ALL,
 				       rooms->wait->order.timeout_ms, on_owners, rooms);
 		if (r == 0)
