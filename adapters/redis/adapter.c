@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "adapters/redis/codec.h"
+#include "adapters/redis/counts.h"
 #include "adapters/redis/publisher.h"
 #include "adapters/redis/subscriber.h"
 #include "adapters/redis/tickets.h"
@@ -41,6 +42,7 @@ struct redis_adapter {
 	bool started;
 	struct peal_adapter_host host;
 	struct peal_publisher *publisher;
+	struct peal_redis_counts counts;
 	struct peal_subscriber *subscriber;
 	struct peal_decoder *decoder;
 	struct peal_buffer channel, payload;
@@ -369,15 +371,7 @@ static int redis_send(struct peal_adapter *adapter, const struct peal_message *m
 static void redis_count(struct peal_adapter *adapter, const char *ns)
 {
 	struct redis_adapter *redis = of(adapter);
-	struct peal_buffer *channel = &redis->channel;
-	peal_buffer_clear(channel);
-	peal_buffer_append_text(channel, redis->prefix);
-	peal_buffer_append_text(channel, "-request#");
-	peal_buffer_append_text(channel, ns);
-	peal_buffer_append_char(channel, '#');
-	if (!peal_buffer_error(channel))
-		peal_publisher_count(redis->publisher, (const char *const[]){ channel->bytes },
-				     &channel->length, 1);
+	peal_redis_counts_ask(&redis->counts, redis->prefix, ns);
 }
 
 /* --- begin and end -------------------------------------------------------------------------- */
@@ -391,6 +385,7 @@ static void redis_stop(struct peal_adapter *adapter)
 	peal_barrier_cancel(&redis->waiter);
 	/* What waited for the barrier may go out with the rest. */
 	peal_barrier_let_go(&redis->barrier);
+	peal_redis_counts_deinit(&redis->counts);
 	peal_publisher_free(redis->publisher);
 	peal_subscriber_free(redis->subscriber);
 	redis->publisher = NULL;
@@ -458,6 +453,7 @@ static int redis_start(struct peal_adapter *adapter, const struct peal_adapter_h
 		.reached = publish_reached,
 	};
 	int error = -ENOMEM;
+	redis->counts = (struct peal_redis_counts){ 0 };
 	redis->decoder = peal_decoder_new();
 	if (redis->decoder)
 		error = peal_publisher_new(&options, &publisher_handlers, redis, &redis->publisher);
@@ -471,6 +467,7 @@ static int redis_start(struct peal_adapter *adapter, const struct peal_adapter_h
 		redis_stop(adapter);
 		return error;
 	}
+	peal_redis_counts_init(&redis->counts, host->loop, redis->publisher);
 	peal_publisher_start(redis->publisher);
 	peal_subscriber_start(redis->subscriber);
 	return 0;

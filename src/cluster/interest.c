@@ -24,7 +24,7 @@
  * within this time, the namespace goes back to rooms at once. */
 #define CROWDED_MS 2500
 /* Namespaces that are counted in one second; more take turns. */
-#define LOOKS_PER_TICK 2000
+#define LOOKS_PER_TICK 20000
 
 static bool is_auto(const struct peal_cluster *cluster)
 {

@@ -19,7 +19,7 @@
 #define GIVE_UP_MS 5000
 /* While publishes are held: look so often. */
 #define LOOK_MS 100
-#define COUNTS_PER_LOOK 2000
+#define COUNTS_PER_LOOK 20000
 /* What had waited is written by then, and its ends are counted. */
 #define SUM_MS 2000
 
