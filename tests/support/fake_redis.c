@@ -22,7 +22,7 @@ struct peal_redis_connection {
 	bool ready;
 };
 
-#define MOST 8192
+#define MOST 16384
 
 static struct {
 	struct peal_redis_connection *connection;

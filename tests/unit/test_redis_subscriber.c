@@ -560,7 +560,7 @@ START_TEST(answers_of_a_namespace_that_is_not_served_are_heard_for_a_while)
 }
 END_TEST
 
-START_TEST(ten_thousand_rooms_are_few_commands)
+START_TEST(thousands_of_rooms_are_few_commands)
 {
 	in_rooms_mode();
 	char room[32];
@@ -576,6 +576,48 @@ START_TEST(ten_thousand_rooms_are_few_commands)
 	for (const char *at = fake_redis_commands(); (at = strstr(at, "SUBSCRIBE ")); at++)
 		commands++;
 	ck_assert_uint_le(commands, 10);
+}
+END_TEST
+
+START_TEST(rooms_that_are_left_linger_in_a_number_that_has_a_ceiling)
+{
+	char room[32];
+	in_rooms_mode();
+	for (int i = 0; i <= PEAL_LIMIT_REDIS_LINGERING_ROOMS; i++) {
+		snprintf(room, sizeof(room), "%d", i);
+		join(room);
+	}
+	settle();
+	uint64_t subscriptions = stats.cluster_subscriptions;
+	fake_redis_commands();
+	for (int i = 0; i <= PEAL_LIMIT_REDIS_LINGERING_ROOMS; i++) {
+		snprintf(room, sizeof(room), "%d", i);
+		leave(room);
+	}
+	peal_loop_step(loop);
+	ck_assert_str_eq(fake_redis_commands(), "UNSUBSCRIBE P#/#10000#");
+	ck_assert_uint_eq(stats.cluster_subscriptions, subscriptions - 1);
+	fake_clock_advance(&now, loop, PEAL_LIMIT_REDIS_LINGER_MS + 20);
+	settle();
+	ck_assert_uint_eq(stats.cluster_subscriptions, 6);
+	ck_assert_uint_eq(fake_redis_subscriptions(), 6);
+}
+END_TEST
+
+START_TEST(the_number_of_namespaces_has_a_ceiling_and_is_complained_about_once)
+{
+	char ns[32];
+	fake_redis_connect();
+	for (int i = 0; i < PEAL_LIMIT_CLUSTER_SPACES; i++) {
+		snprintf(ns, sizeof(ns), "/%d", i);
+		ck_assert_uint_gt(peal_subscriber_open(subscriber, ns), 0);
+	}
+	ck_assert_str_eq(logged, "");
+	ck_assert_uint_eq(peal_subscriber_open(subscriber, "/more"), 0);
+	ck_assert_uint_eq(peal_subscriber_hear_answers(subscriber, "/more", 1000), 0);
+	ck_assert_str_eq(logged, "no room for another namespace in the cluster");
+	peal_subscriber_close(subscriber, "/0");
+	ck_assert_uint_gt(peal_subscriber_open(subscriber, "/more"), 0);
 }
 END_TEST
 
@@ -716,5 +758,7 @@ UNIT_MAIN_WITH("redis_subscriber", set_up, tear_down, asks_for_requests_when_all
 	       a_refused_channel_keeps_the_node_down_until_it_is_allowed,
 	       names_that_look_like_patterns_are_escaped, namespaces_may_hold_the_separator,
 	       answers_of_a_namespace_that_is_not_served_are_heard_for_a_while,
-	       ten_thousand_rooms_are_few_commands,
+	       thousands_of_rooms_are_few_commands,
+	       rooms_that_are_left_linger_in_a_number_that_has_a_ceiling,
+	       the_number_of_namespaces_has_a_ceiling_and_is_complained_about_once,
 	       nothing_is_lost_or_doubled_while_the_mode_changes)
