@@ -56,8 +56,12 @@ typedef void peal_confirmed_fn(size_t confirmed, size_t expected, void *userdata
 /**
  * peal_sockets_join_confirmed() - peal_sockets_join() that tells when the other peal nodes have it
  *
- * From then on an emit to these rooms from any node reaches the sockets. @fn runs once, from the
- * loop, at the latest after a second. Return: as peal_sockets_join().
+ * From then on an emit to these rooms from any node reaches the sockets. It waits for the other
+ * peal nodes that have announced the namespace, and for this node's own subscriptions; with
+ * PEAL_LOCAL or an empty list of rooms only for the latter. @fn runs once, from the loop, at the
+ * latest after a second. Return: as peal_sockets_join(); PEAL_EMIT_E_INVALID for a dynamic parent,
+ * whose children are served by different nodes; PEAL_EMIT_E_TOO_LARGE also with 65 536 requests
+ * under way.
  */
 PEAL_API int peal_sockets_join_confirmed(struct peal_namespace *ns,
 					 const struct peal_target *target, struct peal_rooms rooms,
@@ -69,10 +73,21 @@ PEAL_API int peal_sockets_leave_confirmed(struct peal_namespace *ns,
 /* @rooms is sorted and names each once; own-id rooms are left out where they can be told. */
 typedef void peal_rooms_fn(enum peal_ack_error error, const char *const *rooms, size_t count,
 			   void *userdata);
-/** peal_rooms_fetch() - all rooms of a namespace in the cluster. @timeout_ms 0 is the request
- * timeout. Return: as peal_sockets_fetch(). */
+/** peal_rooms_fetch() - all rooms of a namespace in the cluster, or with PEAL_ACK_TIMEOUT those
+ * that were told until then. @timeout_ms 0 is the request timeout. Return: as peal_sockets_fetch().
+ */
 PEAL_API int peal_rooms_fetch(struct peal_namespace *ns, unsigned timeout_ms, peal_rooms_fn *fn,
 			      void *userdata);
+
+/*
+ * Who is waited for. Other peal nodes are known by name: those that had announced the namespace
+ * when the request was published are waited for, and named when they are silent. Official servers
+ * are known by number: of those that Redis counts beside the peal nodes, as many are waited for as
+ * have answered before, and counted when they are silent; after five requests without an answer
+ * they are expected no more. A request that Redis could not take in its time ends with
+ * PEAL_ACK_TIMEOUT, and everyone who was known is missing. One that Redis may have taken when the
+ * connection was lost is not sent again: its answers are waited for until the deadline.
+ */
 
 /* Events between servers: `io.serverSideEmit()`. */
 
@@ -98,6 +113,7 @@ PEAL_API int peal_server_emit_args(struct peal_namespace *ns, const char *event,
  *
  * The result counts servers: servers_expected and servers_answered do not include this node, and
  * clients are zero. Success at once when there is no other. @timeout_ms 0 is the request timeout.
+ * A handler may answer within a minute.
  */
 #define peal_server_emit_ack(ns, timeout_ms, fn, userdata, event, ...) \
 	peal_server_emit_ack_values(ns, timeout_ms, fn, userdata, event, PEAL_VALUES(__VA_ARGS__))
