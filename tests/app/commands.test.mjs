@@ -300,3 +300,15 @@ test("while Redis is away the node stays ready, serves its clients and says so",
 	await startRedis(t, { port: redis.port });
 	await until(async () => /^cluster: up/m.test((await nodes[0].get("/readyz")).body), "the cluster to be back");
 });
+
+test("a node is not ready before it has joined its cluster, and gives up on a Redis that never comes", async (t) => {
+	const port = await freePort();
+	const node = await serve(t, ["--redis", `redis://127.0.0.1:${port}`]);
+	assert.equal((await node.get("/readyz")).status, 503);
+	assert.equal((await node.get("/healthz")).status, 200);
+	const other = await serve(t, ["--redis", `redis://127.0.0.1:${await freePort()}`]);
+	await startRedis(t, { port });
+	for (const one of [node, other]) await until(async () => (await one.get("/readyz")).status === 200, "the node to be ready");
+	assert.match((await node.get("/readyz")).body, /^ready\ncluster: up/);
+	assert.match((await other.get("/readyz")).body, /^ready\ncluster: down/);
+});
