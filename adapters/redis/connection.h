@@ -1,6 +1,6 @@
 /*
- * One connection to Redis: connect, TLS, log in, name, keep alive, reconnect. hiredis' formatter
- * and reader over a bufferevent; no other file knows hiredis or libevent's buffers.
+ * One connection to Redis: connect, TLS, log in, name, keep alive, reconnect. hiredis' reader over
+ * a socket of our own (docs/decisions/0006-connections-to-redis.md); only connection_*.c know them.
  *
  * A hung Redis is noticed: after PEAL_LIMIT_REDIS_SILENCE_MS without a byte while a reply or a PING
  * is due the connection is given up. A reply that cannot be parsed, is larger or has more elements

@@ -127,6 +127,13 @@ static void connected(struct peal_redis_connection *connection)
 	secure(connection);
 }
 
+/* The first address is the one that people expect: its trouble is told, not that of the others. */
+static void note_failure(struct peal_redis_connection *connection)
+{
+	if (connection->next_address == 1)
+		snprintf(connection->why, sizeof(connection->why), "%s", connection->stream.why);
+}
+
 /* Try the addresses that are left. */
 static void connect_next(struct peal_redis_connection *connection)
 {
@@ -146,8 +153,9 @@ static void connect_next(struct peal_redis_connection *connection)
 			peal_redis_enter(connection, CONNECTING);
 			return;
 		}
+		note_failure(connection);
 	}
-	peal_redis_fail(connection, connection->stream.why, false);
+	peal_redis_fail(connection, connection->why, false);
 }
 
 static void on_lookup(const struct peal_redis_addresses *addresses, const char *error,
@@ -205,8 +213,10 @@ void peal_redis_attempt_go_on(struct peal_redis_connection *connection)
 	int r = peal_redis_stream_connected(&connection->stream);
 	if (!r)
 		connected(connection);
-	else if (r == PEAL_REDIS_STREAM_E_BROKEN)
-		connect_next(connection);
+	if (r != PEAL_REDIS_STREAM_E_BROKEN)
+		return;
+	note_failure(connection);
+	connect_next(connection);
 }
 
 void peal_redis_attempt_expired(struct peal_redis_connection *connection)
@@ -218,6 +228,7 @@ void peal_redis_attempt_expired(struct peal_redis_connection *connection)
 	case CONNECTING:
 		snprintf(connection->stream.why, sizeof(connection->stream.why),
 			 "connecting takes too long");
+		note_failure(connection);
 		connect_next(connection);
 		break;
 	case SECURING:

@@ -286,6 +286,16 @@ START_TEST(localhost_needs_no_lookup)
 }
 END_TEST
 
+START_TEST(the_trouble_with_the_first_address_is_told)
+{
+	snprintf(url, sizeof(url), "redis://localhost:%u", free_port());
+	begin();
+	WAIT_FOR(&world, losses == 2);
+	ck_assert_str_eq(lost_why, "Connection refused");
+	ck_assert_uint_eq(redis_world_logged(&world, "no connection to Redis"), 1);
+}
+END_TEST
+
 START_TEST(a_host_name_is_looked_up)
 {
 	before_with_server();
@@ -746,10 +756,10 @@ UNIT_MAIN_WITH("redis_connection", before, after, it_connects_is_named_and_takes
 	       a_wrong_password_is_told_once_and_tried_again_slowly, a_missing_password_is_told,
 	       a_needless_password_is_told, a_user_who_may_neither_name_nor_ask_is_let_in,
 	       a_replica_is_told, a_unix_socket_is_a_way_to_redis, localhost_needs_no_lookup,
-	       a_host_name_is_looked_up, a_host_name_that_is_unknown_is_told,
-	       a_lookup_may_be_walked_away_from, tls_with_a_client_certificate_works_both_ways,
-	       tls_checks_addresses_too, tls_refuses_a_certificate_for_another_name,
-	       tls_refuses_a_certificate_of_a_stranger,
+	       the_trouble_with_the_first_address_is_told, a_host_name_is_looked_up,
+	       a_host_name_that_is_unknown_is_told, a_lookup_may_be_walked_away_from,
+	       tls_with_a_client_certificate_works_both_ways, tls_checks_addresses_too,
+	       tls_refuses_a_certificate_for_another_name, tls_refuses_a_certificate_of_a_stranger,
 	       tls_without_the_client_certificate_that_redis_wants_fails,
 	       tls_towards_a_server_without_it_fails,
 	       it_comes_back_after_redis_was_killed_and_started_again,
