@@ -45,6 +45,9 @@ if (isPeal) {
 		const nodes = [];
 		for (const name of ["a", "b", "c"]) nodes.push(await startProgram(t, name, (await Proxy.start(t, redis.port, 20)).url));
 		for (const node of nodes) await eventually(async () => (await node.api("nodes")).nodes?.length === 3, "three nodes");
+		// In the beginning a node hears all rooms, and no join needs a subscription.
+		for (const node of nodes)
+			await eventually(async () => /interest_changes(_total)? [1-9]/.test((await request(node.port, { path: "/metrics" })).body), "every node to choose rooms");
 		const voices = await openCrowd(t, nodes.slice(2), 5);
 		await Promise.all(Array.from({ length: 20 }, async (_, lane) => {
 			for (let round = 0; round < 50; round++) {
