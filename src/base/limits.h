@@ -123,6 +123,7 @@
 #define PEAL_LIMIT_BATCH_BYTES 262144
 /* Sockets of one part of a FETCHED. */
 #define PEAL_LIMIT_FETCHED_SOCKETS 500
+#define PEAL_LIMIT_FETCHED_BYTES 1048576
 /* Commands that a Redis which does not read lets pile up at one connection; more ends it. */
 #define PEAL_LIMIT_REDIS_OUTPUT_BYTES (2 * PEAL_LIMIT_CLUSTER_MESSAGE_BYTES)
 /* Commands written and not replied to; more wait in the queue. */

@@ -216,7 +216,8 @@ static struct answering *answering_new(struct peal_cluster *cluster,
 	answering->asked.answer = on_answer;
 	answering->asked.done = on_done;
 	answering->timer.fn = on_timer;
-	answering->peal = message->peal;
+	/* Joined acknowledgements go to the one who asked, never to all. */
+	answering->peal = message->peal && *message->uid;
 	answering->ns = strdup(message->ns);
 	answering->request_id = strdup(message->request_id);
 	answering->to = strdup(message->uid);
@@ -230,10 +231,11 @@ static struct answering *answering_new(struct peal_cluster *cluster,
 /* Nobody was asked. */
 static void answer_zero(struct peal_cluster *cluster, const struct peal_message *request)
 {
+	bool peal = request->peal && *request->uid;
 	struct peal_message message = peal_reply_message(
-		cluster, request, request->peal ? PEAL_MESSAGE_ANSWERS : PEAL_MESSAGE_COUNT);
+		cluster, request, peal ? PEAL_MESSAGE_ANSWERS : PEAL_MESSAGE_COUNT);
 	message.counted = true;
-	if (request->peal)
+	if (peal)
 		cluster->options.stats->cluster_batches++;
 	peal_reply_send(cluster, &message);
 }

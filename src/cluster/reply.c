@@ -34,33 +34,65 @@ void peal_reply_send(struct peal_cluster *cluster, const struct peal_message *me
 /* --- sockets -----------------------------------------------------------------------------------
  */
 
-/* The selected sockets; none when the namespace is not served or without memory. */
-static struct peal_snapshot *select_sockets(struct peal_cluster *cluster,
-					    const struct peal_message *message,
-					    const struct peal_socket_info **ret_sockets,
-					    size_t *ret_count)
+/*
+ * Who asked is better off without an answer than with one that is not true: it tells that this node
+ * is missing.
+ */
+static void cannot_answer(const struct peal_cluster *cluster, const struct peal_message *request)
+{
+	peal_log(cluster->options.log, PEAL_LOG_WARNING,
+		 "a request of another node cannot be answered: too much, or no memory",
+		 PEAL_FIELD_TEXT("namespace", request->ns));
+}
+
+/* The selected sockets; none when the namespace is not served. *ret_snapshot may be NULL. */
+static int select_sockets(struct peal_cluster *cluster, const struct peal_message *message,
+			  struct peal_snapshot **ret_snapshot,
+			  const struct peal_socket_info **ret_sockets, size_t *ret_count)
 {
 	struct peal_namespace *ns = peal_server_namespace(cluster->options.server, message->ns);
-	struct peal_snapshot *snapshot = NULL;
+	*ret_snapshot = NULL;
 	*ret_count = 0;
-	if (ns && peal_peer_fetch(ns, &message->target, &snapshot, ret_sockets, ret_count) != 0) {
-		*ret_count = 0;
-		return NULL;
+	if (!ns)
+		return 0;
+	return peal_peer_fetch(ns, &message->target, ret_snapshot, ret_sockets, ret_count);
+}
+
+/* About what it is on the wire. */
+static size_t size_of(const struct peal_socket_info *socket)
+{
+	size_t bytes = 64 + strlen(socket->data) + strlen(socket->handshake);
+	for (size_t i = 0; i < socket->room_count; i++)
+		bytes += strlen(socket->rooms[i]) + 4;
+	return bytes;
+}
+
+/* How many of @sockets make a part: always one, and otherwise within the ceilings. */
+static size_t part_of(const struct peal_socket_info *sockets, size_t count)
+{
+	size_t part = 0, bytes = 0;
+	while (part < count && part < PEAL_LIMIT_FETCHED_SOCKETS) {
+		bytes += size_of(&sockets[part]);
+		if (part && bytes > PEAL_LIMIT_FETCHED_BYTES)
+			break;
+		part++;
 	}
-	return snapshot;
+	return part;
 }
 
 void peal_reply_fetch(struct peal_cluster *cluster, const struct peal_message *message)
 {
 	const struct peal_socket_info *sockets = NULL;
-	size_t count = 0, at = 0;
-	struct peal_snapshot *snapshot = select_sockets(cluster, message, &sockets, &count);
+	struct peal_snapshot *snapshot;
+	size_t count, at = 0;
+	if (select_sockets(cluster, message, &snapshot, &sockets, &count) != 0) {
+		cannot_answer(cluster, message);
+		return;
+	}
 	struct peal_message answer = peal_reply_message(cluster, message, PEAL_MESSAGE_FETCHED);
-	answer.peal = message->peal;
+	answer.peal = message->peal && *message->uid;
 	do {
-		size_t part = count - at;
-		if (message->peal && part > PEAL_LIMIT_FETCHED_SOCKETS)
-			part = PEAL_LIMIT_FETCHED_SOCKETS;
+		size_t part = answer.peal ? part_of(sockets + at, count - at) : count;
 		answer.sockets = part ? sockets + at : NULL;
 		answer.socket_count = part;
 		at += part;
@@ -75,15 +107,17 @@ void peal_reply_fetch(struct peal_cluster *cluster, const struct peal_message *m
 struct names {
 	const char **names;
 	size_t count, capacity;
+	bool failed;
 };
 
 static bool add_name(struct names *names, const char *name)
 {
-	if (names->count >= PEAL_LIMIT_CLUSTER_ROOMS)
-		return false;
 	if (names->count == names->capacity) {
 		size_t capacity = names->capacity ? names->capacity * 2 : 64;
-		void *larger = realloc(names->names, capacity * sizeof(*names->names));
+		void *larger = NULL;
+		if (names->count < PEAL_LIMIT_CLUSTER_ROOMS)
+			larger = realloc(names->names, capacity * sizeof(*names->names));
+		names->failed |= !larger;
 		if (!larger)
 			return false;
 		names->names = larger;
@@ -97,19 +131,23 @@ static void send_names(struct peal_cluster *cluster, struct peal_message *answer
 		       struct names *names)
 {
 	answer->rooms = PEAL_ROOM_LIST(names->names, names->count);
-	peal_reply_send(cluster, answer);
+	if (names->failed)
+		cannot_answer(cluster, answer);
+	else
+		peal_reply_send(cluster, answer);
 	free(names->names);
 }
 
 void peal_reply_socket_ids(struct peal_cluster *cluster, const struct peal_message *message)
 {
 	const struct peal_socket_info *sockets = NULL;
-	size_t count = 0;
+	struct peal_snapshot *snapshot;
+	size_t count;
 	struct names names = { 0 };
-	struct peal_snapshot *snapshot = select_sockets(cluster, message, &sockets, &count);
 	struct peal_message answer =
 		peal_reply_message(cluster, message, PEAL_MESSAGE_SOCKET_IDS_LISTED);
-	for (size_t i = 0; i < count; i++)
+	names.failed = select_sockets(cluster, message, &snapshot, &sockets, &count) != 0;
+	for (size_t i = 0; !names.failed && i < count; i++)
 		add_name(&names, sockets[i].id);
 	send_names(cluster, &answer, &names);
 	peal_snapshot_free(snapshot);
@@ -121,6 +159,7 @@ void peal_reply_socket_ids(struct peal_cluster *cluster, const struct peal_messa
 static bool add_room(const char *room, size_t members, bool own_id, void *userdata)
 {
 	(void)members, (void)own_id; /* official servers tell those, too */
+	/* With more than the ceiling there is no answer, so that nobody takes a part for all. */
 	return add_name(userdata, room);
 }
 
