@@ -60,11 +60,10 @@ void peal_command_put_query(FILE *stream, const char *key, const char *value)
 	}
 }
 
-/* A node that is asked to prove that it is one: its answer is an array of arguments with one item.
- */
+/* The library checks arrays of arguments; this is one with the answer as its only item. */
 static void parse(struct peal_answer *answer)
 {
-	char *array = malloc(answer->length + 2);
+	char *array = answer->body ? malloc(answer->length + 2) : NULL;
 
 	if (!array)
 		return;
