@@ -64,12 +64,13 @@ static void tell_official(struct official *official, const struct peal_message *
 static void official_message(const struct peal_message *message, void *context)
 {
 	struct official *official = context;
+	if (message->type == PEAL_MESSAGE_ASK)
+		snprintf(official->request_id, sizeof(official->request_id), "%s",
+			 message->request_id);
 	if (official->mute)
 		return;
 	switch (message->type) {
 	case PEAL_MESSAGE_ASK:
-		snprintf(official->request_id, sizeof(official->request_id), "%s",
-			 message->request_id);
 		tell_official(official, message, PEAL_MESSAGE_COUNT, official->clients);
 		for (unsigned i = official->silent; i < official->clients; i++)
 			tell_official(official, message, PEAL_MESSAGE_ANSWER, 0);
@@ -598,6 +599,112 @@ START_TEST(a_join_is_confirmed_when_the_own_subscriptions_are_in_force)
 }
 END_TEST
 
+/* --- answers that are wrong ---
+ */
+
+/* What a peal node answers, said by the test in the name of @uid. */
+static void say_answers(struct official *from, const char *uid, const char *request_id,
+			enum peal_message_type type, uint32_t number, bool last, uint32_t count)
+{
+	struct peal_args args;
+	const struct peal_args *answers[1] = { &args };
+	peal_args_init(&args, "1", 1, 1, NULL, 0);
+	const struct peal_message message = {
+		.type = type,
+		.ns = "/",
+		.uid = uid,
+		.request_id = request_id,
+		.to = world.nodes[0].uid,
+		.event = "",
+		.text = "",
+		.count = count,
+		.counted = number == 0,
+		.number = number,
+		.last = last,
+		.answers = answers,
+		.answer_count = 1,
+	};
+	ck_assert_int_eq(from->adapter->ops->send(from->adapter, &message, 0, 0), 0);
+	peal_args_deinit(&args);
+}
+
+START_TEST(a_part_that_comes_twice_counts_once)
+{
+	nodes(1);
+	official.mute = true; /* it speaks below */
+	official_start(&official, "OTHER1");
+	ck_assert_int_eq(peal_emit_ack(io(0), PEAL_ALL, 5000, note_acks, NULL, "ask"), 0);
+	rest(5);
+	for (int i = 0; i < 2; i++)
+		say_answers(&official, "OTHER1", official.request_id, PEAL_MESSAGE_ANSWERS, 0,
+			    false, 3);
+	rest(5);
+	ck_recorded("");
+	say_answers(&official, "OTHER1", official.request_id, PEAL_MESSAGE_ANSWERS, 1, false, 0);
+	say_answers(&official, "OTHER1", official.request_id, PEAL_MESSAGE_ANSWERS, 0, false, 3);
+	rest(5);
+	ck_recorded("");
+	say_answers(&official, "OTHER1", official.request_id, PEAL_MESSAGE_ANSWERS, 2, true, 0);
+	UNTIL(world.length);
+	ck_recorded("acks error=0 clients=3/3 servers=2/2 [1 1 1];");
+	ck_assert_uint_eq(world.nodes[0].stats.cluster_answers_repeated, 2);
+}
+END_TEST
+
+START_TEST(answers_that_fit_no_request_change_nothing)
+{
+	nodes(2);
+	struct peal_session *session = client(&world.nodes[1], "/");
+	official_start(&official, "OTHER1");
+	ck_assert_int_eq(peal_emit_ack(io(0), PEAL_ALL, 5000, note_acks, NULL, "ask"), 0);
+	rest(5);
+	for (int type = PEAL_MESSAGE_COUNT; type <= PEAL_MESSAGE_SERVER_ANSWER; type++) {
+		say_answers(&official, "OTHER1", "nobody", type, 0, true, 7);
+		say_answers(&official, "", "", type, 0, true, 7);
+		if (type > PEAL_MESSAGE_ANSWERS)
+			say_answers(&official, "OTHER1", official.request_id, type, 0, true, 7);
+	}
+	rest(200);
+	ck_recorded("");
+	ck_assert(answer(session, "/", "1"));
+	UNTIL(world.length);
+	ck_recorded("acks error=0 clients=1/1 servers=3/3 [1];");
+	ck_assert_uint_gt(world.nodes[0].stats.cluster_answers_late, 0);
+}
+END_TEST
+
+START_TEST(joined_answers_never_go_to_everyone)
+{
+	struct peal_args args;
+	nodes(1);
+	struct peal_session *session = client(&world.nodes[0], "/");
+	official_start(&official, "OTHER1");
+	peal_args_init(&args, "1", 1, 1, NULL, 0);
+	/* It says that it is a peal node, but not which. */
+	const struct peal_message message = {
+		.type = PEAL_MESSAGE_ASK,
+		.ns = "/",
+		.uid = "",
+		.request_id = "abc",
+		.to = "",
+		.event = "ask",
+		.event_length = 3,
+		.text = "",
+		.args = &args,
+		.timeout_ms = 1000,
+		.packet_id = UINT64_MAX,
+		.peal = true,
+	};
+	ck_assert_int_eq(official.adapter->ops->send(official.adapter, &message, 0, 0), 0);
+	UNTIL(official.counts);
+	ck_assert(answer(session, "/", "1"));
+	UNTIL(official.answers);
+	rest(50);
+	ck_assert_uint_eq(official.joined, 0);
+	peal_args_deinit(&args);
+}
+END_TEST
+
 UNIT_MAIN_WITH("cluster_rounds", begin, end, a_round_of_peal_nodes_waits_for_nothing,
 	       a_frozen_node_is_named, a_node_that_was_frozen_for_long_is_named_too,
 	       answers_of_a_node_that_thaws_late_do_not_touch_another_round,
@@ -620,4 +727,6 @@ UNIT_MAIN_WITH("cluster_rounds", begin, end, a_round_of_peal_nodes_waits_for_not
 	       large_answers_leave_before_their_time, a_node_that_cannot_say_who_is_there_tells_so,
 	       requests_under_way_have_a_ceiling,
 	       a_join_is_confirmed_within_a_second_though_a_node_is_frozen,
-	       a_join_is_confirmed_when_the_own_subscriptions_are_in_force)
+	       a_join_is_confirmed_when_the_own_subscriptions_are_in_force,
+	       a_part_that_comes_twice_counts_once, answers_that_fit_no_request_change_nothing,
+	       joined_answers_never_go_to_everyone)
