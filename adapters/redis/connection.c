@@ -218,13 +218,29 @@ static void take_reply(struct peal_redis_connection *connection,
 	connection->handlers.reply(connection, reply, connection->userdata);
 }
 
+/*
+ * Bytes came. After a standstill they may be old, and what Redis sent behind them lost, since it
+ * drops a client that does not read: the time of the last byte stays as it was, until all that lay
+ * there is read.
+ */
+static void hear(struct peal_redis_connection *connection)
+{
+	uint64_t real_ms = peal_loop_real_ms(connection->loop);
+	uint64_t stood_ms = real_ms - peal_loop_now_ms(connection->loop);
+	if (stood_ms != connection->stood_ms && connection->heard_ms)
+		connection->heard_again_ms = real_ms + PEAL_LIMIT_STANDSTILL_MS;
+	connection->stood_ms = stood_ms;
+	if (real_ms >= connection->heard_again_ms)
+		connection->heard_ms = real_ms;
+}
+
 /* Return: whether to go on reading. */
 static bool take_bytes(struct peal_redis_connection *connection, const char *bytes, size_t length)
 {
 	const struct peal_redis_reply *reply;
 	unsigned losses = connection->losses;
 	connection->last_byte_ms = peal_redis_now_ms(connection);
-	connection->heard_ms = peal_loop_real_ms(connection->loop);
+	hear(connection);
 	connection->owed_ms = 0;
 	int r = peal_redis_reader_feed(connection->reader, bytes, length);
 	while (!r && !(r = peal_redis_reader_next(connection->reader, &reply))) {
