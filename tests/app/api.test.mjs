@@ -1,6 +1,7 @@
 // The HTTP API of one node: who may come in, what is refused and how, binary, and the listener for operators.
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
+import { Agent } from "node:http";
 import path from "node:path";
 import test from "node:test";
 import { client, connected, event, folder, request, run, serve, within } from "./program.mjs";
@@ -226,6 +227,45 @@ test("more open rounds than the ceiling are refused with 429", async (t) => {
 	assert.equal(full.body.error.code, "busy");
 	assert.equal((await some).body.length, 1000);
 	assert.equal((await call(node, "POST", "/api/emit", Array(25).fill({ event: "b", timeout: 100 }))).status, 200);
+});
+
+test("whatever a body or a query is made of, the answer is a status and JSON", async (t) => {
+	const node = await serve(t, ["--demo"], withKey);
+	const seeds = [
+		'{"namespace":"/","rooms":["a","\\ud83d\\ude00"],"except":[],"flags":{"local":false,"volatile":true},"event":"hello","args":["w",{"$binary":"AAE="},[{"x":{"$binary":""}}]]}',
+		'[{"event":"a","args":[1,2e5,null]},{"event":"b","rooms":["x"]}]', '{"targets":["a"],"rooms":["b"]}', '{"event":"x","args":[{"a":"\\"\\\\\\u0041"}]}',
+	];
+	const pieces = ['"$binary"', '"_placeholder":true', '"', "\\", "{", "}", "[", "]", ",", ":", "\\u0000", "\\ud800", "\xff", "null", '"num":0', " "];
+	const paths = ["/api/emit", "/api/sockets/join", "/api/server-emit", "/api/sockets/leave"];
+	let state = 20;
+	const random = (below) => (state = (state * 1103515245 + 12345) % 2147483648) % 65521 % below;
+	const mutate = (text) => {
+		for (let i = random(4); i >= 0; i--) {
+			const at = random(text.length + 1);
+			const rest = [pieces[random(pieces.length)] + text.slice(at), text.slice(at + 1 + random(5)), String.fromCharCode(random(256)) + text.slice(at + 1)];
+			text = text.slice(0, at) + rest[random(3)];
+		}
+		return text;
+	};
+	const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+	t.after(() => agent.destroy());
+	const headers = { Authorization: `Bearer ${key}` };
+	let accepted = 0;
+	for (let i = 0; i < 500; i++) {
+		await Promise.all(Array.from({ length: 8 }, async () => {
+			const text = mutate(seeds[random(seeds.length)]);
+			const body = Buffer.from(text, random(2) ? "latin1" : "utf8");
+			const posted = await request(node.port, { agent, method: "POST", path: paths[random(paths.length)], headers, body });
+			assert.ok([200, 202, 400].includes(posted.status), `${posted.status} ${text}`);
+			JSON.parse(posted.body);
+			accepted += posted.status < 300;
+			const got = await request(node.port, { agent, path: `/api/sockets?room=${text.replaceAll(/[^!-~]|#/g, "%")}`, headers });
+			assert.ok([200, 400].includes(got.status), `${got.status} ${text}`);
+			JSON.parse(got.body);
+		}));
+	}
+	assert.ok(accepted > 50, `only ${accepted} were still right`);
+	assert.equal((await node.get("/healthz")).status, 200);
 });
 
 // --- binary ---------------------------------------------------------------------------------------------------------
