@@ -9,7 +9,7 @@ RUN scripts/setup --no-tests && DESTDIR=/out meson install -C build --no-rebuild
 FROM debian:12-slim
 RUN apt-get update \
 	&& apt-get install -y --no-install-recommends \
-		ca-certificates libcjson1 libcurl4 libevent-core-2.1-7 libevent-extra-2.1-7 libevent-openssl-2.1-7 \
+		ca-certificates libcjson1 libcurl4 libevent-core-2.1-7 libevent-extra-2.1-7 \
 		libhiredis0.14 libhttp-parser2.9 libssl3 libuv1 libwebsockets17 libwebsockets-evlib-uv zlib1g \
 	&& rm -rf /var/lib/apt/lists/* \
 	&& useradd --system --no-create-home --shell /usr/sbin/nologin peal
