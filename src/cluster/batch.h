@@ -1,8 +1,9 @@
 /*
  * When joined acknowledgements leave. Few messages when the answers come at once, few when they
  * drip, and nothing lost at the end: 10 ms after the first unsent answer, each later wait four
- * times as long, everything at 80 % of the timeout; then the same from 10 ms on until the deadline.
- * Waits begin with an answer, so an idle round costs nothing. No clock of its own.
+ * times as long, everything at 80 % of the timeout; then the same from 10 ms on until shortly
+ * before the deadline, and what comes after that at the deadline. Waits begin with an answer, so an
+ * idle round costs nothing. No clock of its own.
  */
 #ifndef PEAL_CLUSTER_BATCH_H
 #define PEAL_CLUSTER_BATCH_H
