@@ -1,7 +1,7 @@
 // Acknowledged broadcasts across nodes: they count, they cost little, they name who is silent, and they leave nothing.
 import assert from "node:assert/strict";
 import { createClient } from "redis";
-import { eventually, isPeal, scenario, sleep, startCluster, startNode } from "./cluster.mjs";
+import { eventually, isPeal, scenario, sleep, startCluster } from "./cluster.mjs";
 import { openCrowd } from "./cluster_crowd.mjs";
 import { unpack } from "./support.mjs";
 

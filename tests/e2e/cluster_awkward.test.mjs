@@ -1,7 +1,7 @@
 // Nothing that a client can offer makes a node publish what a Node.js peer cannot take: generated broadcasts and requests
 // with awkward values are received by both kinds alike.
 import assert from "node:assert/strict";
-import { connect, connectAll, eventually, isPeal, scenario, sleep, startCluster } from "./cluster.mjs";
+import { connectAll, eventually, isPeal, scenario, startCluster } from "./cluster.mjs";
 import { openCrowd } from "./cluster_crowd.mjs";
 import { request, unpack } from "./support.mjs";
 

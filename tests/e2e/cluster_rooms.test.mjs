@@ -1,7 +1,7 @@
 // Who is told that it joined hears the next emit from any node; nothing arrives twice, and little arrives in vain.
 import assert from "node:assert/strict";
 import { createClient } from "redis";
-import { connect, eventually, isPeal, orders, RedisServer, scenario, settle, sleep, startCluster, startNode } from "./cluster.mjs";
+import { eventually, isPeal, orders, RedisServer, scenario, settle, sleep, startCluster, startNode } from "./cluster.mjs";
 import { openCrowd, Voice } from "./cluster_crowd.mjs";
 import { Proxy } from "./cluster_proxy.mjs";
 
