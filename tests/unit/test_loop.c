@@ -462,4 +462,4 @@ UNIT_MAIN_WITH("loop", set_up, tear_down, runs_tasks_in_order_then_the_flush_the
 	       two_loops_and_a_foreign_timer_share_one_base,
 	       looks_at_the_clock_in_each_turn_whatever_the_end_of_the_last_one_armed,
 	       a_timer_that_arms_itself_again_without_delay_leaves_the_others_their_turns,
-	       a_timer_fires_in_a_loop_that_has_work_in_every_turn, libuv_rides_on_the_same_base)
+	       libuv_rides_on_the_same_base)
