@@ -58,8 +58,7 @@ struct sample {
 
 static const struct sample samples[] = {
 	{ "P#/#", NULL, BROADCAST },
-	{ "P#/#", NULL,
-	  "93a16183a46461746193a16581ff01a2ff62a36e7370a12fa0c080" },
+	{ "P#/#", NULL, "93a16183a46461746193a16581ff01a2ff62a36e7370a12fa0c080" },
 	{ "P-request#/#",
 	  "{\"uid\":\"a\",\"requestId\":\"r\",\"type\":2,\"opts\":{\"rooms\":[\"a\",1.5,7],"
 	  "\"except\":["
