@@ -20,11 +20,26 @@ typedef void peal_http_fn(struct peal_http_request *request, void *userdata);
  * @methods:  comma-separated list such as "GET" (which includes HEAD); others get 405 with Allow
  * @max_body: largest request body in bytes; more gets 413
  *
- * Return: 0; -ENOMEM; -EINVAL; -EEXIST when the path is taken.
+ * Return: 0; -ENOMEM; -EINVAL; -EEXIST when the path is taken; -ESHUTDOWN while the node ends.
  */
 PEAL_API PEAL_MUST_CHECK int peal_http_route(struct peal_node *node, const char *path,
 					     const char *methods, size_t max_body, peal_http_fn *fn,
 					     void *userdata);
+
+/* Runs when the head of a request is there, before its body is taken in. Return: true to have the
+ * body and then the route's function; false when the request is answered with peal_http_reply()
+ * instead, now or later. */
+typedef bool peal_http_gate_fn(struct peal_http_request *request, void *userdata);
+
+/**
+ * peal_http_gate() - ask who may send before anything is kept of what is sent
+ * @path: of a route that is there
+ * @fn:   gets the userdata of the route; it must not read the body
+ *
+ * Return: 0; -ENOENT; -ESHUTDOWN while the node ends.
+ */
+PEAL_API PEAL_MUST_CHECK int peal_http_gate(struct peal_node *node, const char *path,
+					    peal_http_gate_fn *fn);
 
 /** peal_http_request_info() - method, URL, headers, address; lives until the reply */
 PEAL_API const struct peal_request *peal_http_request_info(const struct peal_http_request *request);
@@ -55,7 +70,8 @@ PEAL_API void peal_http_reply(struct peal_http_request *request, unsigned status
  * No client of Socket.IO or Engine.IO gets in here, and it has no CORS headers. It listens at once;
  * make its routes before the loop goes on.
  *
- * Return: 0; -ENOMEM; -EINVAL for a host that cannot be resolved; -errno such as -EADDRINUSE.
+ * Return: 0; -ENOMEM; -EINVAL for a host that cannot be resolved; -errno such as -EADDRINUSE;
+ * -ESHUTDOWN once the node is closing.
  */
 PEAL_API PEAL_MUST_CHECK int peal_http_listener_new(struct peal_node *node, const char *host,
 						    uint16_t port,
@@ -67,5 +83,8 @@ PEAL_API PEAL_MUST_CHECK int peal_http_listener_route(struct peal_http_listener 
 						      const char *path, const char *methods,
 						      size_t max_body, peal_http_fn *fn,
 						      void *userdata);
+/** peal_http_listener_gate() - as peal_http_gate(), on this listener */
+PEAL_API PEAL_MUST_CHECK int peal_http_listener_gate(struct peal_http_listener *listener,
+						     const char *path, peal_http_gate_fn *fn);
 
 #endif

@@ -60,6 +60,8 @@ static void reply(struct peal_http_request *request, unsigned status,
 	};
 	size_t count = 3;
 
+	if (!request) /* it was answered when the node began to close */
+		return;
 	if (extra)
 		headers[count++] = *extra;
 	peal_http_reply(request, status, headers, count, text, length);
@@ -168,6 +170,34 @@ void peal_api_accepted(struct peal_api *api, struct peal_http_request *request)
 					peal_api_cluster_state(api)));
 }
 
+void peal_api_hold(struct peal_api *api, struct peal_api_held *held,
+		   struct peal_http_request *request)
+{
+	held->request = request;
+	LIST_INSERT_HEAD(&api->held, held, link);
+}
+
+struct peal_http_request *peal_api_take(struct peal_api_held *held)
+{
+	struct peal_http_request *request = held->request;
+
+	if (request)
+		LIST_REMOVE(held, link);
+	held->request = NULL;
+	return request;
+}
+
+void peal_api_close(struct peal_api *api)
+{
+	struct peal_api_held *held;
+	struct peal_api_error error;
+
+	peal_api_wrong(&error, 503, "closing",
+		       "the node is closing; what was asked of it may have been done");
+	while (api && (held = LIST_FIRST(&api->held)))
+		refuse(peal_api_take(held), &error, NULL);
+}
+
 struct peal_api_wait *peal_api_wait_new(struct peal_api *api, struct peal_http_request *request,
 					struct peal_api_error *error)
 {
@@ -184,7 +214,7 @@ struct peal_api_wait *peal_api_wait_new(struct peal_api *api, struct peal_http_r
 		return NULL;
 	}
 	wait->api = api;
-	wait->request = request;
+	peal_api_hold(api, &wait->held, request);
 	api->open++;
 	return wait;
 }
@@ -192,6 +222,7 @@ struct peal_api_wait *peal_api_wait_new(struct peal_api *api, struct peal_http_r
 void peal_api_wait_free(struct peal_api_wait *wait)
 {
 	wait->api->open--;
+	(void)peal_api_take(&wait->held);
 	peal_api_order_deinit(&wait->order);
 	free(wait);
 }
@@ -258,7 +289,15 @@ static const struct resource *find_resource(const char *url)
 	return NULL;
 }
 
-static void on_request(struct peal_http_request *request, void *userdata)
+static unsigned long long announced_length(const struct peal_request *info)
+{
+	const char *header = peal_request_header(info, "Content-Length");
+
+	return header ? strtoull(header, NULL, 10) : 0;
+}
+
+/* Before the body: who has no key makes the node keep nothing. */
+static bool on_head(struct peal_http_request *request, void *userdata)
 {
 	static const struct peal_header challenge = { "WWW-Authenticate", "Bearer" };
 	const struct peal_request *info = peal_http_request_info(request);
@@ -271,13 +310,13 @@ static void on_request(struct peal_http_request *request, void *userdata)
 		peal_api_wrong(&error, 403, "foreign_origin",
 			       "requests of pages from elsewhere are refused");
 		refuse(request, &error, NULL);
-		return;
+		return false;
 	}
 	if (!may_enter(api, info)) {
 		peal_api_wrong(&error, 401, "unauthorized",
 			       "the header \"Authorization: Bearer\" with the API key is needed");
 		refuse(request, &error, &challenge);
-		return;
+		return false;
 	}
 	get = !strcmp(resource->method, "GET");
 	if (strcmp(info->method, resource->method) != 0 &&
@@ -287,9 +326,20 @@ static void on_request(struct peal_http_request *request, void *userdata)
 		peal_api_wrong(&error, 405, "method_not_allowed", "%s takes %s", resource->path,
 			       allow.value);
 		refuse(request, &error, &allow);
-		return;
+		return false;
 	}
-	resource->fn(api, request);
+	if (announced_length(info) > PEAL_API_BODY_BYTES) {
+		peal_api_wrong(&error, 413, "too_large", "the body has more than %u bytes",
+			       PEAL_API_BODY_BYTES);
+		refuse(request, &error, NULL);
+		return false;
+	}
+	return true;
+}
+
+static void on_request(struct peal_http_request *request, void *userdata)
+{
+	find_resource(peal_http_request_info(request)->url)->fn(userdata, request);
 }
 
 int peal_api_attach(const struct peal_place *place, const char *key, struct peal_api **ret_api)
@@ -303,9 +353,12 @@ int peal_api_attach(const struct peal_place *place, const char *key, struct peal
 	api->node = place->node;
 	if (!hash(key, strlen(key), api->key_hash))
 		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < sizeof(resources) / sizeof(*resources); i++)
+	for (size_t i = 0; r == 0 && i < sizeof(resources) / sizeof(*resources); i++) {
 		r = peal_place_route(place, resources[i].path, METHODS, PEAL_API_BODY_BYTES,
 				     on_request, api);
+		if (r == 0)
+			r = peal_place_gate(place, resources[i].path, on_head);
+	}
 	return r;
 }
 

@@ -20,6 +20,8 @@ struct peal_api;
  */
 int peal_api_attach(const struct peal_place *place, const char *key, struct peal_api **ret_api)
 	__attribute__((warn_unused_result));
+/* The node is closing: answers all who wait. What they wait for may still end later. */
+void peal_api_close(struct peal_api *api);
 void peal_api_free(struct peal_api *api);
 
 #endif

@@ -59,7 +59,7 @@ static void answer_rooms(struct rooms_wait *rooms)
 		}
 		fputc('}', stream);
 	}
-	peal_api_text_reply(&text, rooms->wait->request, 200);
+	peal_api_text_reply(&text, peal_api_take(&rooms->wait->held), 200);
 	rooms_wait_free(rooms);
 }
 
@@ -68,7 +68,7 @@ static void fail_rooms(struct rooms_wait *rooms, int code)
 	struct peal_api_error error;
 
 	peal_api_failed(code, &error);
-	peal_api_refuse(rooms->wait->request, &error);
+	peal_api_refuse(peal_api_take(&rooms->wait->held), &error);
 	rooms_wait_free(rooms);
 }
 

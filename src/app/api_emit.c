@@ -57,7 +57,7 @@ struct item {
 /* A request. It is answered when the last of its items has a result. */
 struct batch {
 	struct peal_api *api;
-	struct peal_http_request *request;
+	struct peal_api_held held;
 	size_t count, waiting; /* waiting: rounds under way, and 1 while it is being started */
 	bool array, asked;
 	unsigned failed_status; /* of a single event */
@@ -97,7 +97,7 @@ static void batch_done(struct batch *batch)
 		fputc(']', stream);
 	if (!batch->array && batch->failed_status)
 		status = batch->failed_status;
-	peal_api_text_reply(&text, batch->request, status);
+	peal_api_text_reply(&text, peal_api_take(&batch->held), status);
 	batch_free(batch);
 }
 
@@ -256,7 +256,7 @@ void peal_api_emit(struct peal_api *api, struct peal_http_request *request)
 		peal_api_refuse(request, &error);
 		return;
 	}
-	batch->request = request;
+	peal_api_hold(api, &batch->held, request);
 	batch->waiting = 1;
 	for (size_t i = 0; i < batch->count; i++)
 		start(&batch->items[i]);
@@ -272,7 +272,7 @@ static void on_server_acks(const struct peal_acks *acks, void *userdata)
 
 	if (peal_api_text_open(&text))
 		put_acks(text.stream, acks, false);
-	peal_api_text_reply(&text, wait->request, 200);
+	peal_api_text_reply(&text, peal_api_take(&wait->held), 200);
 	peal_api_wait_free(wait);
 }
 

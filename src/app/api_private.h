@@ -11,6 +11,7 @@
 #include <peal/http.h>
 #include <peal/node.h>
 #include <stdio.h>
+#include <sys/queue.h>
 
 #include "api.h"
 #include "api_json.h"
@@ -33,6 +34,13 @@ struct peal_api {
 	struct peal_node *node;
 	unsigned char key_hash[32];
 	size_t open; /* rounds and requests under way */
+	LIST_HEAD(, peal_api_held) held;
+};
+
+/* A request that is answered later, or when the node closes: nobody waits for it then. */
+struct peal_api_held {
+	LIST_ENTRY(peal_api_held) link;
+	struct peal_http_request *request; /* NULL: answered */
 };
 
 /* An answer that is no success. */
@@ -115,10 +123,15 @@ const char *peal_api_cluster_state(struct peal_api *api);
 /* 202 with that state: it was handed over, and what the cluster made of it is not known. */
 void peal_api_accepted(struct peal_api *api, struct peal_http_request *request);
 
+void peal_api_hold(struct peal_api *api, struct peal_api_held *held,
+		   struct peal_http_request *request);
+/* To be answered now. Return: NULL, to which all answers may go, when it has been. */
+struct peal_http_request *peal_api_take(struct peal_api_held *held);
+
 /* A request that waits. Return: NULL, and @error filled, when too many do. */
 struct peal_api_wait {
 	struct peal_api *api;
-	struct peal_http_request *request;
+	struct peal_api_held held;
 	struct peal_api_order order;
 };
 struct peal_api_wait *peal_api_wait_new(struct peal_api *api, struct peal_http_request *request,

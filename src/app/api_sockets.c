@@ -27,7 +27,7 @@ static void on_confirmed(size_t confirmed, size_t expected, void *userdata)
 	struct peal_api_wait *wait = userdata;
 	char text[96];
 
-	peal_api_reply(wait->request, 200, text,
+	peal_api_reply(peal_api_take(&wait->held), 200, text,
 		       (size_t)snprintf(text, sizeof(text), "{\"confirmed\":%zu,\"expected\":%zu}",
 					confirmed, expected));
 	peal_api_wait_free(wait);
@@ -179,7 +179,7 @@ static void on_sockets(enum peal_ack_error error, const struct peal_socket_info 
 		put_error(stream, error);
 		fputc('}', stream);
 	}
-	peal_api_text_reply(&text, wait->request, 200);
+	peal_api_text_reply(&text, peal_api_take(&wait->held), 200);
 	peal_api_wait_free(wait);
 }
 
@@ -250,7 +250,7 @@ static void on_count(enum peal_ack_error error, const struct peal_socket_info *s
 		put_error(stream, error);
 		fputc('}', stream);
 	}
-	peal_api_text_reply(&text, wait->request, 200);
+	peal_api_text_reply(&text, peal_api_take(&wait->held), 200);
 	peal_api_wait_free(wait);
 }
 

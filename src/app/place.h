@@ -23,4 +23,12 @@ static inline int peal_place_route(const struct peal_place *place, const char *p
 		       : peal_http_route(place->node, path, methods, max_body, fn, userdata);
 }
 
+/* As peal_http_gate(). */
+static inline int peal_place_gate(const struct peal_place *place, const char *path,
+				  peal_http_gate_fn *fn)
+{
+	return place->listener ? peal_http_listener_gate(place->listener, path, fn)
+			       : peal_http_gate(place->node, path, fn);
+}
+
 #endif

@@ -67,6 +67,7 @@ static void on_drained(evutil_socket_t fd, short events, void *userdata)
 	if (peal_node_close(server->node, (unsigned)server->settings->shutdown_seconds * 1000,
 			    on_closed, server) != 0)
 		event_base_loopexit(server->base, NULL);
+	peal_api_close(server->api);
 }
 
 static void on_signal(evutil_socket_t number, short events, void *userdata)

@@ -93,6 +93,10 @@ int peal_http_server_route(struct peal_http_server *server, const char *path, co
 			   size_t max_body, peal_http_fn *fn, void *userdata)
 	__attribute__((warn_unused_result));
 
+/* See peal_http_gate(). */
+int peal_http_server_gate(struct peal_http_server *server, const char *path, peal_http_gate_fn *fn)
+	__attribute__((warn_unused_result));
+
 /* --- a request
  * -------------------------------------------------------------------------------------------------
  */

@@ -40,6 +40,7 @@ struct peal_http_mount {
 struct peal_http_route {
 	struct peal_hash_entry entry;
 	size_t max_body;
+	peal_http_gate_fn *gate; /* NULL: everyone may send */
 	peal_http_fn *fn;
 	void *userdata;
 	char *allow; /* as the Allow header says it; behind the path */

@@ -106,12 +106,19 @@ int peal_http_server_route(struct peal_http_server *server, const char *path, co
 	return error;
 }
 
-static const struct peal_http_route *find_route(const struct peal_http_server *server,
-						const char *url)
+static struct peal_http_route *find_route(const struct peal_http_server *server, const char *url)
 {
-	const struct peal_hash_entry *entry =
-		peal_hash_find(&server->routes, url, strcspn(url, "?"));
+	struct peal_hash_entry *entry = peal_hash_find(&server->routes, url, strcspn(url, "?"));
 	return entry ? peal_container(entry, struct peal_http_route, entry) : NULL;
+}
+
+int peal_http_server_gate(struct peal_http_server *server, const char *path, peal_http_gate_fn *fn)
+{
+	struct peal_http_route *route = find_route(server, path);
+	if (!route)
+		return -ENOENT;
+	route->gate = fn;
+	return 0;
 }
 
 void peal_http_routes_free(struct peal_http_server *server)
@@ -132,8 +139,15 @@ void peal_http_routes_free(struct peal_http_server *server)
 /* The handler of all routes: the application is called when everything is there. */
 static void on_route_request(struct peal_http_request *request, void *context)
 {
+	const struct peal_http_route *route = request->route;
 	(void)context;
-	peal_http_request_read_body(request, request->route->max_body);
+	if (route->gate) {
+		request->held = true;
+		if (!route->gate(request, route->userdata))
+			return;
+		request->held = false;
+	}
+	peal_http_request_read_body(request, route->max_body);
 }
 
 static void on_route_body(struct peal_http_request *request, const char *body, size_t length,

@@ -54,6 +54,14 @@ int peal_http_listener_route(struct peal_http_listener *listener, const char *pa
 	return peal_http_server_route(listener->http, path, methods, max_body, fn, userdata);
 }
 
+int peal_http_listener_gate(struct peal_http_listener *listener, const char *path,
+			    peal_http_gate_fn *fn)
+{
+	if (listener->node->freeing || !listener->http)
+		return -ESHUTDOWN;
+	return peal_http_server_gate(listener->http, path, fn);
+}
+
 void peal_listeners_close(struct peal_node *node)
 {
 	peal_list_each (link, &node->listeners) {

@@ -299,6 +299,13 @@ int peal_http_route(struct peal_node *node, const char *path, const char *method
 	return peal_http_server_route(node->http, path, methods, max_body, fn, userdata);
 }
 
+int peal_http_gate(struct peal_node *node, const char *path, peal_http_gate_fn *fn)
+{
+	if (node->freeing || !node->http)
+		return -ESHUTDOWN;
+	return peal_http_server_gate(node->http, path, fn);
+}
+
 /* --- running ------------------------------------------------------------------------------- */
 
 int peal_node_listen(struct peal_node *node)

@@ -1,7 +1,7 @@
 // The HTTP API of one node: who may come in, what is refused and how, binary, and the listener for operators.
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
-import { Agent } from "node:http";
+import { Agent, request as httpRequest } from "node:http";
 import path from "node:path";
 import test from "node:test";
 import { client, connected, event, folder, request, run, serve, within } from "./program.mjs";
@@ -52,6 +52,41 @@ test("only who shows the key comes in", async (t) => {
 		assert.ok(!answer.body.includes(key));
 	}
 	assert.equal((await node.get("/api/nodes", { headers: { Authorization: `bearer ${key}` } })).status, 200);
+});
+
+test("who has no key is refused before the body, and a body that is too large by its announcement", async (t) => {
+	const node = await serve(t, [], withKey);
+	// Nothing of the body is ever sent, so an answer shows that nobody waited for it.
+	const ask = (headers) => within(new Promise((resolve, reject) => {
+		const sent = httpRequest({ port: node.port, host: "127.0.0.1", method: "POST", path: "/api/emit", headers }, (response) => {
+			let text = "";
+			response.on("data", (chunk) => { text += chunk; });
+			response.on("end", () => { sent.destroy(); resolve({ status: response.statusCode, code: JSON.parse(text).error.code }); });
+		});
+		sent.on("error", reject);
+		sent.flushHeaders();
+	}), "an answer");
+	const Authorization = `Bearer ${key}`;
+	assert.deepEqual(await ask({ "Content-Length": 8 << 20 }), { status: 401, code: "unauthorized" });
+	assert.deepEqual(await ask({ "Transfer-Encoding": "chunked" }), { status: 401, code: "unauthorized" });
+	assert.deepEqual(await ask({ Authorization, Origin: "http://elsewhere.example", "Content-Length": 9 }), { status: 403, code: "foreign_origin" });
+	assert.deepEqual(await ask({ Authorization, "Content-Length": (8 << 20) + 1 }), { status: 413, code: "too_large" });
+});
+
+test("who waits for an answer when the node closes is told so", async (t) => {
+	const node = await serve(t, ["--shutdown-seconds", "30"], withKey);
+	const silent = await answering(node, undefined);
+	const order = { event: "a", timeout: 60000 };
+	const calls = [order, [order, { event: "b" }, order]].map((body) => call(node, "POST", "/api/emit", body));
+	await within((async () => {
+		while (silent.heard.length < 4) await new Promise((resolve) => setTimeout(resolve, 5));
+	})(), "the events");
+	node.child.kill("SIGTERM");
+	for (const answer of await Promise.all(calls)) {
+		assert.equal(answer.status, 503);
+		assert.equal(answer.body.error.code, "closing");
+	}
+	await within(node.exited, "the end");
 });
 
 test("requests of pages from elsewhere are refused, and no answer has CORS headers", async (t) => {
