@@ -19,6 +19,8 @@
 #define FIRST_BACKOFF_MS 50
 /* Without a byte for so long, Redis is asked whether it is there. */
 #define IDLE_MS 2000
+/* A subscriber asks so often, whatever comes: see peal_redis_connection_heard_ms(). */
+#define PROOF_MS 1000
 #define READ_BYTES 16384
 /* Reads in one turn before others get theirs. */
 #define READS_PER_TURN 64
@@ -213,25 +215,10 @@ static void take_reply(struct peal_redis_connection *connection,
 	if (connection->ping &&
 	    (connection->subscriber ? is_pong(reply) : connection->replies == connection->ping)) {
 		connection->ping = 0;
+		connection->heard_ms = connection->pinged_ms;
 		return;
 	}
 	connection->handlers.reply(connection, reply, connection->userdata);
-}
-
-/*
- * Bytes came. After a standstill they may be old, and what Redis sent behind them lost, since it
- * drops a client that does not read: the time of the last byte stays as it was, until all that lay
- * there is read.
- */
-static void hear(struct peal_redis_connection *connection)
-{
-	uint64_t real_ms = peal_loop_real_ms(connection->loop);
-	uint64_t stood_ms = real_ms - peal_loop_now_ms(connection->loop);
-	if (stood_ms != connection->stood_ms && connection->heard_ms)
-		connection->heard_again_ms = real_ms + PEAL_LIMIT_STANDSTILL_MS;
-	connection->stood_ms = stood_ms;
-	if (real_ms >= connection->heard_again_ms)
-		connection->heard_ms = real_ms;
 }
 
 /* Return: whether to go on reading. */
@@ -240,7 +227,6 @@ static bool take_bytes(struct peal_redis_connection *connection, const char *byt
 	const struct peal_redis_reply *reply;
 	unsigned losses = connection->losses;
 	connection->last_byte_ms = peal_redis_now_ms(connection);
-	hear(connection);
 	connection->owed_ms = 0;
 	int r = peal_redis_reader_feed(connection->reader, bytes, length);
 	while (!r && !(r = peal_redis_reader_next(connection->reader, &reply))) {
@@ -332,16 +318,20 @@ static void on_pulse(struct peal_deadlines *deadlines, struct peal_deadline *dea
 	struct peal_redis_connection *connection =
 		peal_container(deadline, struct peal_redis_connection, tick);
 	uint64_t now = peal_redis_now_ms(connection);
+	uint64_t real_ms = peal_loop_real_ms(connection->loop);
+	bool proof = connection->subscriber && real_ms - connection->pinged_ms >= PROOF_MS;
 	(void)deadlines;
 	if (connection->owed_ms && now - connection->owed_ms >= PEAL_LIMIT_REDIS_SILENCE_MS) {
 		peal_redis_fail(connection, "Redis is silent", false);
 		return;
 	}
 	peal_redis_enter(connection, READY);
-	if (connection->ping || now - connection->last_byte_ms < IDLE_MS)
+	if (connection->ping || (!proof && now - connection->last_byte_ms < IDLE_MS))
 		return;
-	if (peal_redis_say(connection, "PING", NULL, NULL) == 0)
+	if (peal_redis_say(connection, "PING", NULL, NULL) == 0) {
 		connection->ping = connection->commands;
+		connection->pinged_ms = real_ms;
+	}
 }
 
 /* --- making and freeing --- */

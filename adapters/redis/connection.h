@@ -66,8 +66,10 @@ void peal_redis_connection_start(struct peal_redis_connection *connection);
  * on. */
 void peal_redis_connection_free(struct peal_redis_connection *connection);
 bool peal_redis_connection_is_ready(const struct peal_redis_connection *connection);
-/* When the last byte came, by peal_loop_real_ms(), also of a connection that is lost since: what
- * was published after it may have been missed. 0: never. */
+/* What was published after that time may have been missed, by peal_loop_real_ms(), also of a
+ * connection that is lost since: the time of the last PING that was answered. Not that of the last
+ * byte, which may have been under way for long when the network or this node is slow. 0: never
+ * connected. */
 uint64_t peal_redis_connection_heard_ms(const struct peal_redis_connection *connection);
 
 /* Append a command; written at the end of the turn, joined with the others of the turn. Return: 0;

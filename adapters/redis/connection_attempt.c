@@ -21,6 +21,8 @@ static void become_ready(struct peal_redis_connection *connection)
 {
 	connection->ready_ms = peal_redis_now_ms(connection);
 	connection->commands = connection->replies = connection->ping = 0;
+	/* Nothing was asked for that could be missed before. */
+	connection->heard_ms = connection->pinged_ms = peal_loop_real_ms(connection->loop);
 	connection->cause_count = 0;
 	peal_redis_enter(connection, READY);
 	peal_log(connection->log, PEAL_LOG_INFO, "connected to Redis",

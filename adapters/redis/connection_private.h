@@ -52,10 +52,9 @@ struct peal_redis_connection {
 	uint64_t due_ms; /* of the state, when it ticks */
 	unsigned backoff_ms;
 	uint64_t ready_ms, last_byte_ms;
-	uint64_t heard_ms; /* the last byte, by the clock that standstills do not stop */
-	/* What is read after a standstill was sent at an unknown time: nothing counts as heard
-	 * until it is read. The sum of standstills, and when bytes count again. */
-	uint64_t stood_ms, heard_again_ms;
+	/* The last PING, and the last one that was answered, by the clock that standstills do not
+	 * stop. */
+	uint64_t pinged_ms, heard_ms;
 	bool backlog;	  /* the kernel did not take everything at the last flush */
 	uint64_t owed_ms; /* something was written after the last byte came; 0: no */
 	uint64_t commands, replies, ping; /* the number of the command that is a PING; 0: none */

@@ -62,7 +62,7 @@ uint64_t peal_subscriber_hear_answers(struct peal_subscriber *subscriber, const 
 bool peal_subscriber_hears_requests(const struct peal_subscriber *subscriber, const char *ns);
 /* When that changed last, by peal_loop_real_ms(); 0: not since the namespace was opened. */
 uint64_t peal_subscriber_hears_changed_ms(const struct peal_subscriber *subscriber, const char *ns);
-/* When the last byte came, by peal_loop_real_ms(); 0: never. */
+/* Until when nothing was missed, by peal_loop_real_ms(); 0: never connected. */
 uint64_t peal_subscriber_heard_ms(const struct peal_subscriber *subscriber);
 
 #endif

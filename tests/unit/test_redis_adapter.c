@@ -481,7 +481,7 @@ START_TEST(a_lost_subscriber_alone_is_an_outage_too)
 }
 END_TEST
 
-START_TEST(a_frozen_redis_is_given_up_and_the_gap_begins_with_its_last_byte)
+START_TEST(a_frozen_redis_is_given_up_and_the_gap_begins_before_it)
 {
 	begin(&b, "BBBBBB");
 	set_mode(&b, PEAL_INTEREST_ROOMS);
@@ -502,23 +502,34 @@ START_TEST(a_frozen_redis_is_given_up_and_the_gap_begins_with_its_last_byte)
 }
 END_TEST
 
-START_TEST(the_gap_of_a_node_that_stood_still_begins_before_the_standstill)
+/* Redis drops a client that does not read for @still_ms, and what it reads at last is old. */
+static void be_dropped_by_redis(unsigned still_ms)
 {
 	static char command[50100];
 	begin(&b, "BBBBBB");
 	redis_server_say(&server, "CONFIG SET client-output-buffer-limit \"pubsub 65536 65536 1\"");
 	redis_world_rest(&world, 100);
 	uint64_t stopped_ms = wall_ms();
-	/* Redis drops a client that does not read, and what it read at last is from long ago. */
 	snprintf(command, sizeof(command), "PUBLISH socket.io#/# %050000d", 0);
 	uint64_t give_up_ms = now_in_ms() + 20000;
 	while (strcmp(redis_server_say(&server, command), ":0") && now_in_ms() < give_up_ms)
 		continue;
-	usleep(1000 * (PEAL_LIMIT_STANDSTILL_MS + 500));
+	usleep(1000 * still_ms);
 	uint64_t went_on_ms = wall_ms();
 	WAIT_FOR(&world, b.gaps == 1);
 	ck_assert_uint_le(b.gap_from_ms, stopped_ms + 1);
 	ck_assert_uint_ge(b.gap_to_ms, went_on_ms);
+}
+
+START_TEST(the_gap_of_a_node_that_stood_still_begins_before_the_standstill)
+{
+	be_dropped_by_redis(PEAL_LIMIT_STANDSTILL_MS + 500);
+}
+END_TEST
+
+START_TEST(the_gap_of_a_node_that_read_too_slowly_begins_with_what_was_dropped)
+{
+	be_dropped_by_redis(300);
 }
 END_TEST
 
@@ -576,7 +587,8 @@ UNIT_MAIN_WITH("redis_adapter", set_up, tear_down, is_held_until_it_is_released,
 	       every_message_arrives_once_while_the_interest_changes,
 	       an_outage_is_a_gap_and_everything_works_again_after_it,
 	       a_lost_subscriber_alone_is_an_outage_too,
-	       a_frozen_redis_is_given_up_and_the_gap_begins_with_its_last_byte,
+	       a_frozen_redis_is_given_up_and_the_gap_begins_before_it,
 	       the_gap_of_a_node_that_stood_still_begins_before_the_standstill,
+	       the_gap_of_a_node_that_read_too_slowly_begins_with_what_was_dropped,
 	       a_request_that_finds_the_queue_full_is_told_as_dropped,
 	       missing_rights_are_explained_and_tried_again, options_that_are_not_valid_are_named)
