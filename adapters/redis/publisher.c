@@ -184,10 +184,8 @@ int peal_publisher_send(struct peal_publisher *publisher, const struct peal_buff
 			unsigned expires_ms)
 {
 	struct peal_publish *item = new_item(channel, payload);
-	if (!item) {
-		count_end(publisher, &(struct peal_publish){ .flags = flags }, PEAL_SENT_DROPPED);
+	if (!item)
 		return -ENOMEM;
-	}
 	item->flags = flags;
 	item->ticket = ticket;
 	item->number = publisher->options.number && !(flags & PEAL_PUBLISH_URGENT)

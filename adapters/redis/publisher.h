@@ -51,8 +51,8 @@ enum {
 	PEAL_PUBLISH_VOLATILE = 1 << 1,	 /* dropped first when the queue is full */
 	PEAL_PUBLISH_BROADCAST = 1 << 2, /* counts in the counters of broadcasts */
 };
-/* Copies. Return: 0; -ENOMEM; -ENOBUFS: the queue is full and the message dropped (counted; its
- * ticket is not told). */
+/* Copies. Return: 0; -ENOMEM: it is the caller's still, and not counted; -ENOBUFS: the queue is
+ * full and the message dropped (counted; its ticket is not told). */
 int peal_publisher_send(struct peal_publisher *publisher, const struct peal_buffer *channel,
 			const struct peal_buffer *payload, unsigned flags, uint64_t ticket,
 			unsigned expires_ms);

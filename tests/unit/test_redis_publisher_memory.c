@@ -133,6 +133,7 @@ static bool try_at(size_t place)
 	unsigned accepted = 0;
 	peal_redis_options_init(&options);
 	options.url = url;
+	world.stats = (struct peal_stats){ 0 };
 	failed = false;
 	failing = place;
 	memset(ends, 0, sizeof(ends));
@@ -163,6 +164,10 @@ static bool try_at(size_t place)
 		WAIT_UNTIL(ended() == accepted && !peal_publisher_waiting(publisher));
 		for (unsigned i = 0; i < MESSAGES; i++)
 			CHECK(ends[i] == (unsigned)early[i] + late[i]);
+		/* What was not taken is the caller's to count. */
+		CHECK(world.stats.cluster_published + world.stats.cluster_dropped +
+			      world.stats.cluster_in_doubt ==
+		      accepted);
 		peal_publisher_free(publisher);
 	}
 	failing = 0;
