@@ -203,6 +203,25 @@ static void on_done(struct peal_asked *asked, bool all_answered)
 	answering_free(&answering->answering);
 }
 
+/* Its clients leave now: no more of them will answer. */
+static void goodbye(struct peal_answering *base)
+{
+	struct answering *answering = peal_container(base, struct answering, answering);
+	if (answering->peal)
+		send_part(answering, true);
+	answering_free(base);
+}
+
+void peal_answers_goodbye(struct peal_cluster *cluster)
+{
+	peal_list_each (link, &cluster->answering) {
+		struct peal_answering *answering =
+			peal_container(link, struct peal_answering, link);
+		if (answering->goodbye)
+			answering->goodbye(answering);
+	}
+}
+
 static struct answering *answering_new(struct peal_cluster *cluster,
 				       const struct peal_message *message)
 {
@@ -213,6 +232,7 @@ static struct answering *answering_new(struct peal_cluster *cluster,
 		free(answering);
 		return NULL;
 	}
+	answering->answering.goodbye = goodbye;
 	answering->asked.answer = on_answer;
 	answering->asked.done = on_done;
 	answering->timer.fn = on_timer;
@@ -243,19 +263,26 @@ static void answer_zero(struct peal_cluster *cluster, const struct peal_message 
 void peal_answer_ask(struct peal_cluster *cluster, const struct peal_message *message)
 {
 	struct peal_namespace *ns = peal_server_namespace(cluster->options.server, message->ns);
-	struct answering *answering = ns ? answering_new(cluster, message) : NULL;
 	unsigned timeout_ms =
 		message->timeout_ms ? message->timeout_ms : cluster->options.request_timeout_ms;
-	if (!answering) {
+	if (!ns) {
 		answer_zero(cluster, message);
+		return;
+	}
+	struct answering *answering = answering_new(cluster, message);
+	if (!answering) {
+		peal_reply_cannot(cluster, message);
 		return;
 	}
 	int r = peal_peer_ask(ns, &message->target, message->event, message->event_length,
 			      message->args, timeout_ms, &answering->asked, &answering->count);
 	if (r != 0 || !answering->count) {
-		if (r == 0)
-			cluster->options.stats->cluster_messages_useless++;
 		answering_free(&answering->answering);
+		if (r != 0) {
+			peal_reply_cannot(cluster, message);
+			return;
+		}
+		cluster->options.stats->cluster_messages_useless++;
 		answer_zero(cluster, message);
 		return;
 	}

@@ -323,6 +323,7 @@ void peal_cluster_leave(struct peal_cluster *cluster)
 	cluster->leaving = true;
 	if (!cluster->adapter)
 		return;
+	peal_answers_goodbye(cluster);
 	/* First the word and then the channels: nobody waits for an answer that cannot come. */
 	if (cluster->state != PEAL_ADAPTER_DOWN)
 		peal_announce_goodbye(cluster);

@@ -221,6 +221,8 @@ void peal_outage_close(struct peal_cluster *cluster);
 int peal_requests_init(struct peal_cluster *cluster) __attribute__((warn_unused_result));
 /* Everything under way ends. */
 void peal_requests_close(struct peal_cluster *cluster);
+/* answer.c: what others asked for and is held for them leaves, before the goodbye. */
+void peal_answers_goodbye(struct peal_cluster *cluster);
 /* A message other than BROADCAST, JOIN, LEAVE, DISCONNECT and ANNOUNCE came. */
 void peal_requests_receive(struct peal_cluster *cluster, const struct peal_message *message);
 /* news->sent() for a ticket of a request. */

@@ -31,19 +31,15 @@ void peal_reply_send(struct peal_cluster *cluster, const struct peal_message *me
 			 PEAL_FIELD_TEXT("namespace", message->ns), PEAL_FIELD_INT("error", r));
 }
 
-/* --- sockets -----------------------------------------------------------------------------------
- */
-
-/*
- * Who asked is better off without an answer than with one that is not true: it tells that this node
- * is missing.
- */
-static void cannot_answer(const struct peal_cluster *cluster, const struct peal_message *request)
+void peal_reply_cannot(const struct peal_cluster *cluster, const struct peal_message *request)
 {
 	peal_log(cluster->options.log, PEAL_LOG_WARNING,
 		 "a request of another node cannot be answered: too much, or no memory",
 		 PEAL_FIELD_TEXT("namespace", request->ns));
 }
+
+/* --- sockets -----------------------------------------------------------------------------------
+ */
 
 /* The selected sockets; none when the namespace is not served. *ret_snapshot may be NULL. */
 static int select_sockets(struct peal_cluster *cluster, const struct peal_message *message,
@@ -86,7 +82,7 @@ void peal_reply_fetch(struct peal_cluster *cluster, const struct peal_message *m
 	struct peal_snapshot *snapshot;
 	size_t count, at = 0;
 	if (select_sockets(cluster, message, &snapshot, &sockets, &count) != 0) {
-		cannot_answer(cluster, message);
+		peal_reply_cannot(cluster, message);
 		return;
 	}
 	struct peal_message answer = peal_reply_message(cluster, message, PEAL_MESSAGE_FETCHED);
@@ -132,7 +128,7 @@ static void send_names(struct peal_cluster *cluster, struct peal_message *answer
 {
 	answer->rooms = PEAL_ROOM_LIST(names->names, names->count);
 	if (names->failed)
-		cannot_answer(cluster, answer);
+		peal_reply_cannot(cluster, answer);
 	else
 		peal_reply_send(cluster, answer);
 	free(names->names);

@@ -96,6 +96,8 @@ struct peal_answering {
 	struct peal_list link;
 	struct peal_cluster *cluster;
 	void (*free)(struct peal_answering *answering); /* calls peal_answering_leave() */
+	/* The node says goodbye: send what is held, and free. NULL: nothing is held. */
+	void (*goodbye)(struct peal_answering *answering);
 };
 /* False over the ceiling. */
 bool peal_answering_enter(struct peal_cluster *cluster, struct peal_answering *answering,
@@ -115,6 +117,9 @@ struct peal_message peal_reply_message(const struct peal_cluster *cluster,
 				       enum peal_message_type type);
 /* Nobody is told what becomes of an answer; who waits for it has a deadline. */
 void peal_reply_send(struct peal_cluster *cluster, const struct peal_message *message);
+/* There is none: who asked is better off without an answer than with one that is not true. It finds
+ * out that this node is missing. */
+void peal_reply_cannot(const struct peal_cluster *cluster, const struct peal_message *request);
 
 /* fetch.c: find out who is there without a name. Return: as peal_request_new(). */
 int peal_probe(struct peal_cluster *cluster, struct peal_space *space, unsigned timeout_ms)

@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "base/limits.h"
 #include "protocol/args.h"
 #include "tests/support/cluster_world.h"
 #include "tests/unit/unit.h"
@@ -532,6 +533,37 @@ START_TEST(large_answers_leave_before_their_time)
 }
 END_TEST
 
+START_TEST(a_node_that_cannot_ask_its_clients_is_missing)
+{
+	nodes(2);
+	struct peal_session *session = client(&world.nodes[1], "/");
+	size_t answering = world.nodes[1].stats.cluster_answering;
+	world.nodes[1].stats.cluster_answering = PEAL_LIMIT_CLUSTER_REQUESTS;
+	a_round(500);
+	world.nodes[1].stats.cluster_answering = answering;
+	ck_recorded("acks error=1 clients=0/0 servers=1/2 missing=n2,0 [];");
+	ck_assert(!has_heard(session, "ask"));
+}
+END_TEST
+
+START_TEST(what_a_node_holds_leaves_before_its_goodbye)
+{
+	nodes(2);
+	struct peal_session *sessions[3];
+	for (size_t i = 0; i < 3; i++)
+		sessions[i] = client(&world.nodes[1], "/");
+	ck_assert_int_eq(peal_emit_ack(io(0), PEAL_ALL, 5000, note_acks, NULL, "ask"), 0);
+	for (size_t i = 0; i < 2; i++) {
+		rest(20);
+		ck_assert(answer(sessions[i], "/", "1"));
+	}
+	/* The second waits for forty milliseconds. */
+	node_free(&world.nodes[1]);
+	UNTIL(world.length);
+	ck_recorded("acks error=1 clients=2/3 servers=2/2 [1 1];");
+}
+END_TEST
+
 /* --- the rest --- */
 
 START_TEST(a_node_that_cannot_say_who_is_there_tells_so)
@@ -724,8 +756,9 @@ UNIT_MAIN_WITH("cluster_rounds", begin, end, a_round_of_peal_nodes_waits_for_not
 	       three_thousand_answers_over_five_seconds_take_at_most_thirty_messages,
 	       an_answer_does_not_wait_long_when_it_comes_early,
 	       the_number_of_clients_is_told_before_any_of_them_answers,
-	       large_answers_leave_before_their_time, a_node_that_cannot_say_who_is_there_tells_so,
-	       requests_under_way_have_a_ceiling,
+	       large_answers_leave_before_their_time, a_node_that_cannot_ask_its_clients_is_missing,
+	       what_a_node_holds_leaves_before_its_goodbye,
+	       a_node_that_cannot_say_who_is_there_tells_so, requests_under_way_have_a_ceiling,
 	       a_join_is_confirmed_within_a_second_though_a_node_is_frozen,
 	       a_join_is_confirmed_when_the_own_subscriptions_are_in_force,
 	       a_part_that_comes_twice_counts_once, answers_that_fit_no_request_change_nothing,
