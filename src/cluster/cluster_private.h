@@ -109,7 +109,8 @@ struct peal_space {
 	 * an outage, which is waited for. */
 	uint32_t others, others_before;
 	uint32_t exact_looks; /* see interest.c */
-	uint64_t crowded_ms;  /* rooms were given up because of a count, 0: they were not */
+	uint64_t crowded_ms;  /* rooms were given up because of a count, 0: they were not … */
+	uint32_t crowd;	      /* … which was this one */
 	bool has_stranger, stranger_took_rooms;
 	char stranger[PEAL_UID_LENGTH +
 		      1];	    /* its uid; "": it does not tell, or there are several */
@@ -200,8 +201,9 @@ void peal_interest_opened(struct peal_cluster *cluster, struct peal_space *space
 void peal_interest_tick(struct peal_cluster *cluster);
 /* Is the sender of a message one that is known? */
 void peal_interest_heard(struct peal_cluster *cluster, const struct peal_message *message);
-/* There are more receivers than members. */
-void peal_interest_crowded(struct peal_cluster *cluster, struct peal_space *space);
+/* Note how many there are. Return: whether there may be more than members. */
+bool peal_interest_receivers(struct peal_cluster *cluster, struct peal_space *space,
+			     uint32_t receivers, bool own);
 /* @uid turned out to be a peal node. */
 void peal_interest_no_stranger(struct peal_cluster *cluster, const char *uid);
 void peal_interest_forget_wide(struct peal_space *space);

@@ -69,13 +69,45 @@ void peal_interest_tick(struct peal_cluster *cluster)
 	cluster->looked = entry ? index : 0;
 }
 
-void peal_interest_crowded(struct peal_cluster *cluster, struct peal_space *space)
+/* There may be more receivers than members. */
+static void crowded(struct peal_cluster *cluster, struct peal_space *space)
 {
 	space->exact_looks = 0;
 	if (!is_auto(cluster) || space->mode == PEAL_INTEREST_PATTERN)
 		return;
 	space->crowded_ms = peal_loop_now_ms(cluster->options.loop);
+	space->crowd = space->others;
 	set_mode(cluster, space, PEAL_INTEREST_PATTERN);
+}
+
+/* Members that have announced themselves so shortly ago that they are there. */
+static size_t present(const struct peal_cluster *cluster, const struct peal_space *space)
+{
+	uint64_t now_ms = peal_loop_now_ms(cluster->options.loop);
+	struct peal_hash_entry *entry = NULL;
+	size_t count = 0;
+	while ((entry = peal_hash_next(&cluster->members, entry))) {
+		struct peal_member *member = peal_container(entry, struct peal_member, entry);
+		if (now_ms - member->seen_ms < PEAL_LIMIT_MEMBER_TIMEOUT_MS &&
+		    peal_member_serves(member, space->name))
+			count++;
+	}
+	return count;
+}
+
+bool peal_interest_receivers(struct peal_cluster *cluster, struct peal_space *space,
+			     uint32_t receivers, bool own)
+{
+	size_t silent;
+	uint32_t before = space->others;
+	space->others = receivers - (own && receivers);
+	/* A member that is not heard may be frozen, and then it is among them; but it is not the
+	 * one who has just come. */
+	if (space->others <= peal_members_serving(cluster, space->name, &silent) &&
+	    (space->others <= before || space->others <= present(cluster, space)))
+		return false;
+	crowded(cluster, space);
+	return true;
 }
 
 /* All receivers are known. */
@@ -87,7 +119,8 @@ static void exact(struct peal_cluster *cluster, struct peal_space *space)
 		space->exact_looks = 0;
 		return;
 	}
-	bool short_crowd = space->crowded_ms && now_ms - space->crowded_ms <= CROWDED_MS;
+	bool short_crowd = space->crowded_ms && now_ms - space->crowded_ms <= CROWDED_MS &&
+			   space->others >= space->crowd;
 	if (space->exact_looks < EXACT_LOOKS && !short_crowd)
 		return;
 	space->crowded_ms = 0;
@@ -98,20 +131,17 @@ void peal_interest_counted(struct peal_cluster *cluster, const char *ns, uint32_
 			   bool own)
 {
 	struct peal_space *space = peal_space_find(cluster, ns);
-	size_t silent;
 	if (receivers == UINT32_MAX)
 		return;
 	peal_members_counted_in(cluster, ns, space ? space->unnamed : 0, receivers, own);
 	if (!space)
 		return;
-	space->others = receivers - (own && receivers);
-	size_t members = peal_members_serving(cluster, ns, &silent);
-	if (space->others > members)
-		peal_interest_crowded(cluster, space);
-	else if (!is_auto(cluster) || !own || space->others != members - silent)
-		space->exact_looks = 0;
-	else
-		exact(cluster, space);
+	if (!peal_interest_receivers(cluster, space, receivers, own)) {
+		if (is_auto(cluster) && own && space->others == present(cluster, space))
+			exact(cluster, space);
+		else
+			space->exact_looks = 0;
+	}
 	peal_outage_look(cluster);
 }
 
@@ -167,8 +197,10 @@ void peal_interest_no_stranger(struct peal_cluster *cluster, const char *uid)
 			continue;
 		space->has_stranger = false;
 		space->stranger_until_ms = 0;
-		if (space->stranger_took_rooms)
+		if (space->stranger_took_rooms) {
 			space->crowded_ms = peal_loop_now_ms(cluster->options.loop);
+			space->crowd = 0;
+		}
 		space->stranger_took_rooms = false;
 	}
 }

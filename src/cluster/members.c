@@ -316,11 +316,9 @@ static struct peal_member *oldest_silent(const struct peal_cluster *cluster, con
 void peal_members_counted(struct peal_cluster *cluster, struct peal_space *space,
 			  uint32_t receivers, bool own)
 {
-	size_t silent;
 	peal_members_counted_in(cluster, space->name, space->unnamed, receivers, own);
-	if (receivers != UINT32_MAX &&
-	    receivers > own + peal_members_serving(cluster, space->name, &silent))
-		peal_interest_crowded(cluster, space);
+	if (receivers != UINT32_MAX)
+		peal_interest_receivers(cluster, space, receivers, own);
 }
 
 void peal_members_counted_in(struct peal_cluster *cluster, const char *ns, uint32_t unnamed,

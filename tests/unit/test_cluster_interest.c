@@ -132,6 +132,65 @@ START_TEST(a_frozen_node_alone_changes_nothing)
 }
 END_TEST
 
+START_TEST(a_killed_node_does_not_hide_a_server_that_nobody_knows)
+{
+	begin_cluster();
+	adapter_connects();
+	adapter.receivers = 3;
+	announce_member("peer_1", "one");
+	pass_with("peer_1", 5);
+	ck_assert(unchanged());
+	/* As many are left as there are members, for three looks. */
+	wait_ms(500);
+	announce("{'uid':'peer_1','type':'digest','generation':2,'load':0}");
+	adapter.receivers = 2;
+	wait_ms(30000);
+	ck_assert(unchanged());
+	end_cluster();
+}
+END_TEST
+
+START_TEST(a_server_that_nobody_knows_in_the_place_of_a_killed_node_brings_everything_back)
+{
+	begin_cluster();
+	adapter_connects();
+	adapter.receivers = 2;
+	announce_member("peer_1", "one");
+	pass_with("peer_1", 5);
+	ck_assert(changed_to("rooms"));
+	announce("{'uid':'peer_1','type':'digest','generation':2,'load':0}");
+	adapter.receivers = 1;
+	wait_ms(1000);
+	ck_assert(unchanged());
+	adapter.receivers = 2;
+	wait_ms(1000);
+	ck_assert(changed_to("pattern"));
+	wait_ms(30000);
+	ck_assert(unchanged());
+	end_cluster();
+}
+END_TEST
+
+START_TEST(a_crowd_is_not_explained_by_one_that_goes)
+{
+	begin_cluster();
+	adapter_connects();
+	adapter.receivers = 2;
+	announce_member("peer_1", "one");
+	pass_with("peer_1", 5);
+	ck_assert(changed_to("rooms"));
+	announce("{'uid':'peer_1','type':'digest','generation':2,'load':0}");
+	adapter.receivers = 3;
+	wait_ms(1000);
+	ck_assert(changed_to("pattern"));
+	announce("{'uid':'peer_1','type':'digest','generation':2,'load':0}");
+	adapter.receivers = 2;
+	wait_ms(30000);
+	ck_assert(unchanged());
+	end_cluster();
+}
+END_TEST
+
 START_TEST(a_stranger_brings_everything_back_at_once)
 {
 	begin_with_rooms();
@@ -320,7 +379,10 @@ UNIT_MAIN("cluster interest",
 	  one_more_receiver_brings_everything_back_at_the_next_look,
 	  the_count_of_a_request_brings_everything_back_too,
 	  a_peal_node_that_is_announced_a_little_later_costs_everything_only_for_a_moment,
-	  a_frozen_node_alone_changes_nothing, a_stranger_brings_everything_back_at_once,
+	  a_frozen_node_alone_changes_nothing,
+	  a_killed_node_does_not_hide_a_server_that_nobody_knows,
+	  a_server_that_nobody_knows_in_the_place_of_a_killed_node_brings_everything_back,
+	  a_crowd_is_not_explained_by_one_that_goes, a_stranger_brings_everything_back_at_once,
 	  an_answer_without_a_name_is_of_a_stranger,
 	  members_emitters_and_requests_without_a_name_are_no_strangers,
 	  a_stranger_that_turns_out_to_be_a_peal_node_is_forgiven,

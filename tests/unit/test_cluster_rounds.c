@@ -294,6 +294,27 @@ START_TEST(an_official_server_is_found_and_then_waited_for_by_number)
 }
 END_TEST
 
+static void note_unnamed(const struct peal_cluster_info *info, void *userdata)
+{
+	*(size_t *)userdata = info->unnamed;
+}
+
+START_TEST(an_official_server_that_has_answered_is_listed_at_once)
+{
+	size_t unnamed = 0;
+	nodes(2);
+	rest(1500);
+	official_start(&official, "NODEJS");
+	a_round(5000);
+	peal_cluster_info(&world.nodes[0], note_unnamed, &unnamed);
+	ck_assert_uint_eq(unnamed, 1);
+	official_stop(&official);
+	a_round(5000);
+	peal_cluster_info(&world.nodes[0], note_unnamed, &unnamed);
+	ck_assert_uint_eq(unnamed, 0);
+}
+END_TEST
+
 START_TEST(a_frozen_official_server_is_unnamed_missing)
 {
 	nodes(2);
@@ -745,6 +766,7 @@ UNIT_MAIN_WITH("cluster_rounds", begin, end, a_round_of_peal_nodes_waits_for_not
 	       clients_of_a_killed_node_are_missing_and_not_waited_for_without_end,
 	       a_node_that_joins_in_the_middle_changes_nothing,
 	       an_official_server_is_found_and_then_waited_for_by_number,
+	       an_official_server_that_has_answered_is_listed_at_once,
 	       a_frozen_official_server_is_unnamed_missing,
 	       one_of_two_official_servers_that_goes_is_not_missed,
 	       a_client_of_an_official_server_that_does_not_answer_is_missing,
