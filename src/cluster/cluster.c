@@ -91,7 +91,11 @@ static void on_receivers(const char *ns, uint32_t receivers, bool own, void *con
 
 static void on_state(enum peal_adapter_state state, const char *detail, void *context)
 {
-	peal_outage_state(context, state, detail);
+	struct peal_cluster *cluster = context;
+	peal_outage_state(cluster, state, detail);
+	/* Nobody can wait for a confirmation that does not come. */
+	if (state == PEAL_ADAPTER_DOWN)
+		peal_barrier_let_go(cluster->options.barrier);
 }
 
 static void on_gap(uint64_t from_ms, uint64_t to_ms, void *context)

@@ -201,6 +201,30 @@ START_TEST(an_outage_is_summed_up_when_it_is_over)
 }
 END_TEST
 
+static bool waits;
+
+static void wait_no_more(struct peal_barrier_waiter *waiter)
+{
+	(void)waiter;
+	waits = false;
+}
+
+START_TEST(nobody_waits_for_subscriptions_of_a_connection_that_is_lost)
+{
+	begin_with_member();
+	struct peal_barrier_waiter waiter = { .fn = wait_no_more };
+	peal_barrier_wait(cluster_options.barrier, &waiter,
+			  adapter.host->news->issue(adapter.host->context));
+	waits = true;
+	wait_ms(100);
+	ck_assert(waits);
+	adapter_state(PEAL_ADAPTER_DOWN);
+	ck_assert(!waits);
+	ck_assert_uint_eq(world.stats.barrier_timeouts, 1);
+	end_cluster();
+}
+END_TEST
+
 static void note_gap(const struct peal_cluster_info *info, void *userdata)
 {
 	(void)userdata;
@@ -247,5 +271,6 @@ UNIT_MAIN("cluster outage", the_first_connection_waits_for_nobody,
 	  a_second_outage_within_the_first_changes_nothing_about_what_there_was,
 	  a_member_that_says_goodbye_is_not_waited_for,
 	  nobody_falls_silent_while_this_node_cannot_hear, an_outage_is_summed_up_when_it_is_over,
+	  nobody_waits_for_subscriptions_of_a_connection_that_is_lost,
 	  the_last_gap_and_the_state_are_shown,
 	  local_clients_are_served_while_there_is_no_connection)
