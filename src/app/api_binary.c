@@ -238,8 +238,14 @@ static bool is_placeholder(const char *at, const char *end, unsigned *ret_num, c
 	return marked && numbered && walk.at < end && *walk.at == '}';
 }
 
+/*
+ * A stock client gives each value an attachment of its own. One that names the same attachment
+ * again and again wrote that by hand, and would have its answer grow by the product: only the first
+ * is replaced, the others stay as they are.
+ */
 void peal_api_args_put(FILE *stream, const struct peal_args *args)
 {
+	bool written[ATTACHMENTS] = { false };
 	size_t length = 0, attachments = args ? peal_args_attachment_count(args) : 0;
 	const char *at = args ? peal_args_item(args, 0, &length) : NULL, *end;
 
@@ -261,9 +267,10 @@ void peal_api_args_put(FILE *stream, const struct peal_args *args)
 			fwrite(string.at, 1, string.length, stream);
 			at += string.length;
 		} else if (*at == '{' && is_placeholder(at, end, &num, &behind) &&
-			   num < attachments) {
+			   num < attachments && num < ATTACHMENTS && !written[num]) {
 			struct peal_bytes bytes = peal_args_attachment(args, num);
 
+			written[num] = true;
 			fputs("{\"$binary\":\"", stream);
 			put_base64(stream, bytes.bytes, bytes.length);
 			fputs("\"}", stream);

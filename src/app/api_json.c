@@ -1,5 +1,5 @@
 /*
- * Pieces of JSON text that was checked before.
+ * Pieces of JSON text.
  */
 #include "api_json.h"
 
@@ -84,7 +84,7 @@ bool peal_piece_next(struct peal_pieces *walk, struct peal_piece *ret_key,
 	start = walk->at;
 	walk->at = skip_value(start, walk->end);
 	*ret_value = (struct peal_piece){ start, (size_t)(walk->at - start) };
-	return true;
+	return walk->at > start; /* not at a bracket that closes nothing */
 }
 
 static unsigned hex4(const char *at)
@@ -136,6 +136,8 @@ static size_t take_character(const char **at, const char *end, char out[4])
 		*at = c + 1;
 		return 1;
 	}
+	if (end - c < (c[1] == 'u' ? 6 : 2))
+		return 0;
 	if (c[1] != 'u') {
 		const char *found = memchr(escapes, c[1], sizeof(escapes) - 1);
 

@@ -1,8 +1,10 @@
 /*
- * Pieces of JSON text that was checked before.
+ * Pieces of JSON text.
  *
  * The API passes arguments on as they came, numbers and all, so it works on the text and not on a
- * tree. Nothing here checks the grammar: the text has gone through peal_args_new_from_json().
+ * tree. Nothing here checks the grammar: bodies of requests have gone through
+ * peal_args_new_from_json(). Answers that a command gets have not; whatever they are made of,
+ * nothing is read beyond a piece, and each walk ends.
  */
 #ifndef PEAL_APP_API_JSON_H
 #define PEAL_APP_API_JSON_H

@@ -5,11 +5,11 @@
  * proxies of the environment are not used.
  */
 #include <curl/curl.h>
-#include <peal/args.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command_private.h"
+#include "option_private.h"
 #include "secret.h"
 
 /* An answer with the acknowledgements of very many clients. */
@@ -60,25 +60,18 @@ void peal_command_put_query(FILE *stream, const char *key, const char *value)
 	}
 }
 
-/* The library checks arrays of arguments; this is one with the answer as its only item. */
+/* An object, by its looks. A check of the whole would refuse what clients may answer with, such as
+ * an array that is nested as deeply as they may send it. */
 static void parse(struct peal_answer *answer)
 {
-	char *array = answer->body ? malloc(answer->length + 2) : NULL;
+	struct peal_piece value;
 
-	if (!array)
+	if (!answer->body || strlen(answer->body) != answer->length ||
+	    !peal_option_utf8_valid(answer->body))
 		return;
-	array[0] = '[';
-	memcpy(array + 1, answer->body, answer->length);
-	array[answer->length + 1] = ']';
-	if (peal_args_new_from_json(array, answer->length + 2, NULL, 0, &answer->args) != 0)
-		answer->args = NULL;
-	free(array);
-	answer->value.at =
-		answer->args ? peal_args_item(answer->args, 0, &answer->value.length) : NULL;
-	if (answer->value.at)
-		answer->value = peal_piece_trim(answer->value.at, answer->value.length);
-	else
-		answer->value = (struct peal_piece){ "", 0 };
+	value = peal_piece_trim(answer->body, answer->length);
+	if (value.length >= 2 && value.at[0] == '{' && value.at[value.length - 1] == '}')
+		answer->value = value;
 }
 
 static int refused(const struct peal_command *command, const struct peal_answer *answer)
@@ -221,5 +214,4 @@ int peal_command_call(const struct peal_command *command, const char *path, cons
 void peal_answer_deinit(struct peal_answer *answer)
 {
 	free(answer->body);
-	peal_args_free(answer->args);
 }

@@ -38,8 +38,7 @@ struct peal_answer {
 	long status;
 	char *body; /* NUL-terminated */
 	size_t length;
-	struct peal_args *args; /* the body as the only argument; NULL when it is no JSON */
-	struct peal_piece value;
+	struct peal_piece value; /* the body; its length is 0 when it is no JSON */
 };
 
 /**

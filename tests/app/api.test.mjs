@@ -326,6 +326,16 @@ test("binary goes both ways as base64, at any depth", async (t) => {
 	assert.deepEqual(socket.heard[1], ["y", bytes(255, 239)]);
 });
 
+test("an answer that names one attachment again and again does not grow by the product", async (t) => {
+	const node = await serve(t, [], withKey);
+	const again = { _placeholder: true, num: 0 };
+	const bytes = Buffer.alloc(1000);
+	await answering(node, [bytes, again, { deep: again }, bytes]);
+	const { body } = await call(node, "POST", "/api/emit", { event: "x", timeout: 20000 });
+	const $binary = bytes.toString("base64");
+	assert.deepEqual(body.responses, [[{ $binary }, again, { deep: again }, { $binary }]]);
+});
+
 test("what is not quite base64 is refused", async (t) => {
 	const node = await serve(t, [], withKey);
 	for (const text of ["A", "AA", "AAA", "A===", "AA=A", "AB==", "AAB=", "AA==AA==", "AA= =", "AA\n==", "-_8=", "ä", "===="])

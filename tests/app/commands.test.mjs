@@ -60,6 +60,14 @@ test("peal emit --timeout prints the acknowledgements, and ends with 3 when they
 	assert.equal(await does(node, ["emit", "x", "--timeout", "20000"]), '1 of 1 clients answered, 1 of 1 servers\n{"from":"a"}\n');
 	const json = JSON.parse(await does(node, ["emit", "x", "--timeout=20000", "--json"]));
 	assert.deepEqual(json.responses, [{ from: "a" }]);
+	const awkward = client(node, { transports: ["websocket"] });
+	const deep = `${"[".repeat(500)}${"]".repeat(500)}`;
+	awkward.on("y", (reply) => reply([{ _placeholder: true, num: 3 }, "\ud800", JSON.parse(deep)]));
+	await event(awkward, "connect");
+	const odd = await does(node, ["emit", "y", "--timeout", "20000"]);
+	assert.equal(odd, `2 of 2 clients answered, 1 of 1 servers\n{"from":"a"}\n[{"_placeholder":true,"num":3},"\\ud800",${deep}]\n`);
+	awkward.disconnect();
+	await until(async () => (await call(node, "GET", "/api/count")).body.count === 1, "it to leave");
 	await answering(node, undefined);
 	const late = await tell(node, ["emit", "x", "--timeout", "300"]);
 	assert.equal(late.code, 3);
