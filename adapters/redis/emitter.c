@@ -45,9 +45,7 @@ struct peal_emitter {
 
 static void say_why(struct peal_emitter *emitter, const char *why)
 {
-	size_t length = strnlen(why, WHY_BYTES - 1);
-	memcpy(emitter->why, why, length);
-	emitter->why[length] = '\0';
+	snprintf(emitter->why, sizeof(emitter->why), "%s", why);
 }
 
 static void look_for_end(struct peal_emitter *emitter)
@@ -162,7 +160,8 @@ void peal_emitter_free(struct peal_emitter *emitter)
 {
 	if (!emitter)
 		return;
-	emitter->fn = NULL;
+	if (emitter->fn)
+		on_end(&emitter->end);
 	if (emitter->loop) {
 		peal_loop_cancel(&emitter->end);
 		peal_timer_disarm(emitter->loop, &emitter->timer);
@@ -190,11 +189,19 @@ static bool take_namespace(const char *ns, char ret_name[PEAL_LIMIT_NAME_BYTES +
 	return true;
 }
 
-static int check_event(const char *event, const struct peal_args *args)
+/* Of events for servers: an official one would take "connection" for a client. */
+static bool is_reserved_for_servers(const char *event)
+{
+	return !strcmp(event, "connect") || !strcmp(event, "connection") ||
+	       !strcmp(event, "new_namespace");
+}
+
+static int check_event(enum peal_message_type type, const char *event, const struct peal_args *args)
 {
 	if (!event || !peal_name_valid(event, strlen(event)))
 		return PEAL_EMIT_E_INVALID;
-	if (peal_event_reserved(event, strlen(event)))
+	if (type == PEAL_MESSAGE_SERVER_EMIT ? is_reserved_for_servers(event)
+					     : peal_event_reserved(event, strlen(event)))
 		return PEAL_EMIT_E_RESERVED;
 	return args->attachment_count > PEAL_LIMIT_ATTACHMENTS ? PEAL_EMIT_E_TOO_LARGE : 0;
 }
@@ -231,7 +238,7 @@ static int publish(struct peal_emitter *emitter, struct peal_message *message, c
 				TICKET, 0);
 	if (r) {
 		emitter->failed++;
-		say_why(emitter, "too much waits for Redis");
+		say_why(emitter, r == -ENOMEM ? "no memory" : "too much waits for Redis");
 		return r;
 	}
 	emitter->pending++;
@@ -245,7 +252,7 @@ static int publish_event(struct peal_emitter *emitter, enum peal_message_type ty
 			 const struct peal_args *args, unsigned flags)
 {
 	args = args ? args : &no_args;
-	int r = check_event(event, args);
+	int r = check_event(type, event, args);
 	if (r)
 		return r;
 	struct peal_message message = {

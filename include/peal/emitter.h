@@ -42,19 +42,22 @@ PEAL_API int peal_emitter_sockets_leave(struct peal_emitter *emitter, const char
 					const struct peal_target *target, struct peal_rooms rooms);
 PEAL_API int peal_emitter_sockets_disconnect(struct peal_emitter *emitter, const char *ns,
 					     const struct peal_target *target, bool close);
-/** peal_emitter_server_emit_args() - an event for the servers */
+/** peal_emitter_server_emit_args() - an event for the servers. These four: Return: as
+ * peal_emitter_emit_args(); 0 for an empty list of rooms to join or leave. */
 PEAL_API int peal_emitter_server_emit_args(struct peal_emitter *emitter, const char *ns,
 					   const char *event, const struct peal_args *args);
 
-/* @delivered messages were taken by Redis and reached @receivers subscribers in sum; @failed were
- * not, or it is not known. @error is a text for people or NULL. */
+/* Since the emitter was made, @delivered messages were taken by Redis and reached @receivers
+ * subscribers in sum; @failed were not, or it is not known. @error is a text for people, NULL when
+ * none failed. */
 typedef void peal_emitter_fn(size_t delivered, size_t receivers, size_t failed, const char *error,
 			     void *userdata);
 /** peal_emitter_finish() - wait until all is published, at most @timeout_ms, then tell @fn from the
- * loop, once */
+ * loop, once, at the latest from peal_emitter_free(). Return: 0; -ENOMEM; -EALREADY while another
+ * waits. */
 PEAL_API int peal_emitter_finish(struct peal_emitter *emitter, unsigned timeout_ms,
 				 peal_emitter_fn *fn, void *userdata);
-/** peal_emitter_free() - NULL is fine; not from inside @fn */
+/** peal_emitter_free() - what is not published yet is lost; NULL is fine; not from inside @fn */
 PEAL_API void peal_emitter_free(struct peal_emitter *emitter);
 
 #endif
