@@ -359,6 +359,7 @@ int peal_publisher_new(const struct peal_publisher_options *options,
 	peal_list_init(&publisher->waiting);
 	peal_list_init(&publisher->unanswered);
 	peal_list_init(&publisher->ended);
+	peal_list_init(&publisher->volatiles);
 	publisher->prefix = strdup(options->prefix ? options->prefix : "");
 	if (!publisher->prefix ||
 	    peal_redis_connection_new(options->loop, options->address, "publish", false,

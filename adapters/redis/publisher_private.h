@@ -12,6 +12,7 @@ enum peal_publish_kind { PUBLISH, COUNT };
 
 struct peal_publish {
 	struct peal_list link;
+	struct peal_list among_volatile; /* while it waits, if it is volatile */
 	enum peal_publish_kind kind;
 	unsigned flags;
 	uint64_t ticket;
@@ -34,7 +35,8 @@ struct peal_publisher {
 	bool held, connected, dead;
 
 	struct peal_list urgent, waiting, unanswered, ended;
-	size_t waiting_bytes, volatile_bytes; /* of both lists that wait */
+	struct peal_list volatiles; /* those that wait, in order */
+	size_t waiting_bytes;	    /* of both lists that wait */
 	size_t waiting_count, unanswered_count;
 	struct peal_task news, death;
 	struct peal_timer expiry;

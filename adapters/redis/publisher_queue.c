@@ -21,7 +21,7 @@ void peal_publisher_enqueue(struct peal_publisher *publisher, struct peal_publis
 	publisher->waiting_count++;
 	publisher->waiting_bytes += item->length;
 	if (item->flags & PEAL_PUBLISH_VOLATILE)
-		publisher->volatile_bytes += item->length;
+		peal_list_append(&publisher->volatiles, &item->among_volatile);
 }
 
 void peal_publisher_dequeue(struct peal_publisher *publisher, struct peal_publish *item)
@@ -29,18 +29,16 @@ void peal_publisher_dequeue(struct peal_publisher *publisher, struct peal_publis
 	peal_list_unlink(&item->link);
 	publisher->waiting_count--;
 	publisher->waiting_bytes -= item->length;
-	if (item->flags & PEAL_PUBLISH_VOLATILE)
-		publisher->volatile_bytes -= item->length;
+	peal_list_unlink(&item->among_volatile);
 }
 
 static void drop_volatile(struct peal_publisher *publisher, size_t wanted)
 {
-	peal_list_each (link, &publisher->waiting) {
-		struct peal_publish *item = peal_container(link, struct peal_publish, link);
-		if (publisher->waiting_bytes + wanted <= publisher->options.queue_limit)
-			return;
-		if (!(item->flags & PEAL_PUBLISH_VOLATILE))
-			continue;
+	struct peal_list *link;
+	while (publisher->waiting_bytes + wanted > publisher->options.queue_limit &&
+	       (link = peal_list_first(&publisher->volatiles))) {
+		struct peal_publish *item =
+			peal_container(link, struct peal_publish, among_volatile);
 		peal_publisher_dequeue(publisher, item);
 		peal_publisher_end(publisher, item, PEAL_SENT_DROPPED, UINT32_MAX);
 	}
@@ -52,8 +50,7 @@ bool peal_publisher_make_room(struct peal_publisher *publisher, const struct pea
 	size_t limit = publisher->options.queue_limit;
 	if (item->length > limit)
 		return false;
-	if (publisher->waiting_bytes + item->length > limit && publisher->volatile_bytes)
-		drop_volatile(publisher, item->length);
+	drop_volatile(publisher, item->length);
 	return publisher->waiting_bytes + item->length <= limit;
 }
 
