@@ -88,6 +88,9 @@ static int remote_ask(struct peal_namespace *ns, const struct peal_target *targe
 	peal_buffer_append(&name, event, event_length);
 	peal_buffer_append_char(&name, '\0');
 	int r = ask ? peal_buffer_error(&name) : -ENOMEM;
+	/* The most that the wire carries. */
+	if (timeout_ms > INT32_MAX)
+		timeout_ms = INT32_MAX;
 	if (r == 0) {
 		message.target = *target;
 		message.event = name.bytes;

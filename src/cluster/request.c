@@ -276,6 +276,9 @@ int peal_request_new(struct peal_request_out *request, const struct peal_request
 	};
 	if (cluster->requests.count >= PEAL_LIMIT_CLUSTER_REQUESTS)
 		return PEAL_EMIT_E_TOO_LARGE;
+	/* Whoever adds to it does not overflow. */
+	if (timeout_ms > INT32_MAX)
+		timeout_ms = INT32_MAX;
 	if (cluster->adapter && !kind->local) {
 		request->space = peal_space_get(cluster, message->ns);
 		if (!request->space)

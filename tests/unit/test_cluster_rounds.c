@@ -280,6 +280,19 @@ START_TEST(a_node_that_joins_in_the_middle_changes_nothing)
 }
 END_TEST
 
+START_TEST(the_longest_timeout_of_all_is_one)
+{
+	nodes(2);
+	struct peal_session *session = client(&world.nodes[1], "/");
+	ck_assert_int_eq(peal_emit_ack(io(0), PEAL_ALL, UINT32_MAX, note_acks, NULL, "ask"), 0);
+	rest(3000);
+	ck_recorded("");
+	ck_assert(answer(session, "/", "1"));
+	UNTIL(world.length);
+	ck_recorded("acks error=0 clients=1/1 servers=2/2 [1];");
+}
+END_TEST
+
 /* --- official servers --- */
 
 START_TEST(an_official_server_is_found_and_then_waited_for_by_number)
@@ -764,7 +777,7 @@ UNIT_MAIN_WITH("cluster_rounds", begin, end, a_round_of_peal_nodes_waits_for_not
 	       a_node_that_is_killed_delays_the_round_by_the_member_timeout_at_most,
 	       a_node_that_was_killed_before_delays_nothing,
 	       clients_of_a_killed_node_are_missing_and_not_waited_for_without_end,
-	       a_node_that_joins_in_the_middle_changes_nothing,
+	       a_node_that_joins_in_the_middle_changes_nothing, the_longest_timeout_of_all_is_one,
 	       an_official_server_is_found_and_then_waited_for_by_number,
 	       an_official_server_that_has_answered_is_listed_at_once,
 	       a_frozen_official_server_is_unnamed_missing,
