@@ -3,6 +3,9 @@
  * form.
  *
  *   broadcasting --port 3000
+ *   broadcasting --port 3000 --redis redis://127.0.0.1:6379      one of several nodes
+ *
+ * With the same Redis, each form reaches the clients of all nodes.
  *
  * It runs: a client that emits `run` with the name of a form makes the node perform it, in the
  * namespace / and with the client as the sender; its acknowledgement says whether there is such a
@@ -169,6 +172,20 @@ static void on_run(struct peal_socket *socket, const struct peal_event *event, v
 		peal_reply(event, found);
 }
 
+/* What makes the node one of a cluster. */
+static struct peal_adapter *join_cluster(const char *url)
+{
+	struct peal_redis_options options;
+	struct peal_adapter *adapter = NULL;
+	char message[256] = "no memory";
+
+	peal_redis_options_init(&options);
+	options.url = url;
+	if (peal_redis_adapter_new(&options, &adapter, message, sizeof(message)) != 0)
+		fprintf(stderr, "%s\n", message);
+	return adapter;
+}
+
 int main(int count, char **arguments)
 {
 	struct peal_node_options options;
@@ -179,8 +196,13 @@ int main(int count, char **arguments)
 	signal(SIGPIPE, SIG_IGN);
 	peal_node_options_init(&options);
 	options.max_clients = 400;
-	if (count == 3 && !strcmp(arguments[1], "--port"))
-		options.port = (uint16_t)atoi(arguments[2]);
+	for (int i = 1; i + 1 < count; i += 2) {
+		if (!strcmp(arguments[i], "--port"))
+			options.port = (uint16_t)atoi(arguments[i + 1]);
+		else if (!strcmp(arguments[i], "--redis") &&
+			 !(options.adapter = join_cluster(arguments[i + 1])))
+			return 1;
+	}
 	if (peal_node_new(&options, &node) != 0)
 		return 1;
 	if (!peal_of(node, "/the-namespace") ||

@@ -5,10 +5,11 @@ import { once } from "node:events";
 import path from "node:path";
 import test from "node:test";
 import { ask, connected, endWith, event, handshake, peal, until, within } from "./program.mjs";
+import { startRedis } from "./redis.mjs";
 
-async function example(t, name) {
+async function example(t, name, args = []) {
 	const program = path.join(path.dirname(peal), "../../examples", name);
-	const child = spawn(program, ["--port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
+	const child = spawn(program, ["--port", "0", ...args], { stdio: ["ignore", "pipe", "inherit"] });
 	const node = { output: "" };
 	child.stdout.on("data", (chunk) => { node.output += chunk; });
 	const exited = once(child, "exit");
@@ -55,6 +56,26 @@ test("broadcasting: each form reaches those that the page says", async (t) => {
 		node.output = "";
 	}
 	assert.equal(await ask(sockets.a, "run", "none"), false);
+});
+
+test("broadcasting: with --redis each form reaches the clients of other nodes too", async (t) => {
+	const redis = await startRedis(t);
+	const nodes = await Promise.all([1, 2].map(() => example(t, "broadcasting", ["--redis", redis.url])));
+	const sockets = await Promise.all(nodes.map((node) => connected(node)));
+	let heard = [];
+	sockets.forEach((socket, i) => socket.on("hello", (text, answer) => { heard.push(i); answer?.(i); }));
+	// They may have to find each other first.
+	await until(async () => {
+		const result = event(sockets[0], "result");
+		assert.equal(await ask(sockets[0], "run", "everyone-ack"), true);
+		return (await result)[1] === 2;
+	}, "both nodes to be asked");
+	for (const [form, expected] of Object.entries({ "everyone": [0, 1], "everyone-else": [1], "local": [0] })) {
+		heard = [];
+		await ask(sockets[0], "run", form);
+		await until(() => heard.length >= expected.length, form);
+		assert.deepEqual(heard.sort(), expected, form);
+	}
 });
 
 // --- chat -----------------------------------------------------------------------------------------------------------
