@@ -5,9 +5,9 @@
  * other threads may call.
  *
  * Callbacks: no public function runs an application callback before it returns, except
- * peal_node_run(), and peal_node_free(), which delivers what is outstanding; calls on that node
- * from there return -ESHUTDOWN. Every one-shot callback runs exactly once, at the latest from
- * peal_node_free(), so its userdata can always be freed there.
+ * peal_node_run(), peal_cluster_info(), and peal_node_free(), which delivers what is outstanding;
+ * calls on that node from there return -ESHUTDOWN. Every one-shot callback runs exactly once, at
+ * the latest from peal_node_free(), so its userdata can always be freed there.
  */
 #ifndef PEAL_NODE_H
 #define PEAL_NODE_H
@@ -38,8 +38,8 @@ struct peal_node_options {
 	struct peal_engine_options engine; /* of Socket.IO */
 	struct peal_adapter *adapter;	   /* NULL: this node is alone. The node takes it, also when
 					      peal_node_new() fails */
-	unsigned member_timeout_ms;  /* 3000; a peal node that is silent for so long is reported, or
-					given up */
+	unsigned member_timeout_ms;  /* 3000, at least 1500; a peal node that is silent for so long
+					is reported, or given up */
 	unsigned request_timeout_ms; /* 5000; of requests to other nodes without a time of their own
 				      */
 	bool answer_server_events;   /* false; answer events of other servers that have no handler
@@ -114,7 +114,8 @@ PEAL_API int peal_node_close(struct peal_node *node, unsigned timeout_ms, peal_n
 /** peal_node_drain() - refuse new sessions with 503 and let the open ones be */
 PEAL_API void peal_node_drain(struct peal_node *node);
 
-/** peal_node_ready() - it listens and is neither draining nor closing */
+/** peal_node_ready() - it listens, is neither draining nor closing, and has joined its cluster once
+ * or given up on that */
 PEAL_API bool peal_node_ready(const struct peal_node *node);
 
 /**
