@@ -87,6 +87,8 @@ FILE *peal_api_text_open(struct peal_api_text *text)
 	return text->stream;
 }
 
+static const struct peal_header again = { "Retry-After", "1" };
+
 static void text_reply(struct peal_api_text *text, struct peal_http_request *request,
 		       unsigned status, const struct peal_header *extra)
 {
@@ -103,7 +105,7 @@ static void text_reply(struct peal_api_text *text, struct peal_http_request *req
 void peal_api_text_reply(struct peal_api_text *text, struct peal_http_request *request,
 			 unsigned status)
 {
-	text_reply(text, request, status, NULL);
+	text_reply(text, request, status, status == 503 ? &again : NULL);
 }
 
 static void refuse(struct peal_http_request *request, const struct peal_api_error *error,
@@ -118,8 +120,6 @@ static void refuse(struct peal_http_request *request, const struct peal_api_erro
 
 void peal_api_refuse(struct peal_http_request *request, const struct peal_api_error *error)
 {
-	static const struct peal_header again = { "Retry-After", "1" };
-
 	refuse(request, error, error->status == 429 || error->status == 503 ? &again : NULL);
 }
 
@@ -192,7 +192,8 @@ void peal_api_close(struct peal_api *api)
 	struct peal_api_held *held;
 	struct peal_api_error error;
 
-	peal_api_wrong(&error, 503, "closing",
+	/* Not "closing", after which one tries again: it would reach clients a second time. */
+	peal_api_wrong(&error, 503, "interrupted",
 		       "the node is closing; what was asked of it may have been done");
 	while (api && (held = LIST_FIRST(&api->held)))
 		refuse(peal_api_take(held), &error, NULL);

@@ -84,7 +84,8 @@ test("who waits for an answer when the node closes is told so", async (t) => {
 	node.child.kill("SIGTERM");
 	for (const answer of await Promise.all(calls)) {
 		assert.equal(answer.status, 503);
-		assert.equal(answer.body.error.code, "closing");
+		assert.equal(answer.body.error.code, "interrupted");
+		assert.equal(answer.headers["retry-after"], undefined);
 	}
 	await within(node.exited, "the end");
 });
