@@ -10,9 +10,10 @@
  * room's name rewrite the screen. */
 static bool is_tame(unsigned code)
 {
-	return !(code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 ||
-		 (code >= 0x200b && code <= 0x200f) || (code >= 0x202a && code <= 0x202e) ||
-		 (code >= 0x2066 && code <= 0x2069) || code == 0xfeff);
+	return !(code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c || code == 0x2028 ||
+		 code == 0x2029 || (code >= 0x200b && code <= 0x200f) ||
+		 (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
+		 code == 0xfeff);
 }
 
 void peal_command_put_text(FILE *stream, const char *text, size_t length)

@@ -299,6 +299,67 @@ START_TEST(replies_that_are_too_much_to_keep_do_not_wait)
 }
 END_TEST
 
+static bool let_in(struct peal_http_request *request, void *userdata)
+{
+	(void)userdata;
+	return !strcmp(peal_http_request_info(request)->query, "in");
+}
+
+static bool turn_away(struct peal_http_request *request, void *userdata)
+{
+	if (let_in(request, userdata))
+		return true;
+	peal_http_reply(request, 401, NULL, 0, "no", 2);
+	return false;
+}
+
+static bool think_about_it(struct peal_http_request *request, void *userdata)
+{
+	(void)userdata;
+	held = request;
+	return false;
+}
+
+START_TEST(a_gate_is_asked_before_the_body)
+{
+	open_with_routes();
+	ck_assert_int_eq(peal_http_server_gate(bench.server, "/held", turn_away), -ENOENT);
+	ck_assert_int_eq(peal_http_server_gate(bench.server, "/hold", turn_away), 0);
+	struct client *client = client_new();
+	client_send(client, "POST /hold HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\n");
+	ck_assert_uint_eq(client_answer(client), 401);
+	ck_assert_uint_eq(calls, 0);
+	/* What comes late is no request. */
+	client_send(client, "hello");
+	client_send(client, "POST /hold?in HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello");
+	ck_assert_uint_eq(calls, 1);
+	ck_assert_str_eq(body_seen, "hello");
+	peal_http_reply(held, 200, NULL, 0, "yes", 3);
+	ck_assert_uint_eq(client_answer(client), 200);
+	client_free(client);
+	bench_close();
+}
+END_TEST
+
+START_TEST(a_gate_may_answer_later_and_into_the_void)
+{
+	open_with_routes();
+	ck_assert_int_eq(peal_http_server_gate(bench.server, "/hold", think_about_it), 0);
+	struct client *client = client_new(), *gone = client_new();
+	client_send(client, "POST /hold HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhe");
+	client_send(client, "llo");
+	peal_http_reply(held, 401, NULL, 0, "no", 2);
+	ck_assert_uint_eq(client_answer(client), 401);
+	client_send(gone, "POST /hold HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhe");
+	client_hang_up(gone, true);
+	peal_http_reply(held, 401, NULL, 0, "no", 2);
+	ck_assert_uint_eq(calls, 0);
+	client_free(client);
+	client_free(gone);
+	bench_close();
+}
+END_TEST
+
 UNIT_MAIN("http_routes", a_route_answers_its_exact_path_with_or_without_a_query,
 	  other_methods_get_405_with_the_allowed_ones, a_route_is_called_when_the_body_is_complete,
 	  a_reply_is_legal_after_the_client_left, a_reply_is_legal_after_the_server_is_gone,
@@ -307,4 +368,5 @@ UNIT_MAIN("http_routes", a_route_answers_its_exact_path_with_or_without_a_query,
 	  routes_and_mounts_that_make_no_sense_are_refused,
 	  a_reply_waits_for_the_subscriptions_before_it_and_for_no_later_ones,
 	  a_client_may_leave_while_its_reply_waits, the_server_may_be_freed_while_replies_wait,
-	  replies_that_are_too_much_to_keep_do_not_wait)
+	  replies_that_are_too_much_to_keep_do_not_wait, a_gate_is_asked_before_the_body,
+	  a_gate_may_answer_later_and_into_the_void)
