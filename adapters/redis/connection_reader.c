@@ -21,6 +21,7 @@
 
 struct peal_redis_reader {
 	redisReader *hiredis;
+	size_t peak; /* bytes that its buffer had to hold at once */
 	redisReplyObjectFunctions functions;
 	struct peal_redis_reply reply;
 	struct peal_redis_value *elements;
@@ -121,6 +122,18 @@ static void free_object(void *object)
 	(void)object;
 }
 
+static redisReader *hiredis_new(struct peal_redis_reader *reader)
+{
+	redisReader *hiredis = redisReaderCreateWithFunctions(&reader->functions);
+	if (!hiredis)
+		return NULL;
+	hiredis->privdata = reader;
+	/* hiredis 0.14 would give back a large buffer itself, and end the process when there is no
+	 * memory for a small one (redisReaderFeed(), "assert(r->buf != NULL)"). */
+	hiredis->maxbuf = 0;
+	return hiredis;
+}
+
 struct peal_redis_reader *peal_redis_reader_new(void)
 {
 	struct peal_redis_reader *reader = calloc(1, sizeof(*reader));
@@ -129,12 +142,11 @@ struct peal_redis_reader *peal_redis_reader_new(void)
 	reader->text.ceiling = REPLY_CEILING + PEAL_LIMIT_REDIS_ELEMENTS;
 	reader->functions = (redisReplyObjectFunctions){ create_string, create_array,
 							 create_integer, create_nil, free_object };
-	reader->hiredis = redisReaderCreateWithFunctions(&reader->functions);
+	reader->hiredis = hiredis_new(reader);
 	if (!reader->hiredis) {
 		free(reader);
 		return NULL;
 	}
-	reader->hiredis->privdata = reader;
 	return reader;
 }
 
@@ -148,13 +160,33 @@ void peal_redis_reader_free(struct peal_redis_reader *reader)
 	free(reader);
 }
 
+/* Between replies, with nothing unread, a new one does as well. */
+static void shrink(struct peal_redis_reader *reader)
+{
+	redisReader *hiredis = reader->hiredis;
+	if (reader->peak <= KEPT_BYTES || hiredis->len > hiredis->pos || hiredis->ridx != -1 ||
+	    hiredis->err)
+		return;
+	hiredis = hiredis_new(reader);
+	if (!hiredis)
+		return;
+	redisReaderFree(reader->hiredis);
+	reader->hiredis = hiredis;
+	reader->peak = 0;
+}
+
 int peal_redis_reader_feed(struct peal_redis_reader *reader, const char *bytes, size_t length)
 {
 	size_t unread = reader->hiredis->len - reader->hiredis->pos;
 	/* Elements that were taken out already count as well: all belong to one reply. */
 	if (unread + reader->text.length + length > REPLY_CEILING)
 		return PEAL_REDIS_READER_E_TOO_LARGE;
-	return redisReaderFeed(reader->hiredis, bytes, length) == REDIS_OK ? 0 : -ENOMEM;
+	shrink(reader);
+	if (redisReaderFeed(reader->hiredis, bytes, length) != REDIS_OK)
+		return -ENOMEM;
+	if (reader->hiredis->len > reader->peak)
+		reader->peak = reader->hiredis->len;
+	return 0;
 }
 
 static void begin_reply(struct peal_redis_reader *reader)

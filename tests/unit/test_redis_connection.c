@@ -146,7 +146,7 @@ START_TEST(replies_come_in_the_order_of_the_commands)
 }
 END_TEST
 
-START_TEST(a_large_reply_comes_whole)
+START_TEST(large_replies_come_whole_and_so_do_those_behind_them)
 {
 	before_with_server();
 	begin();
@@ -155,9 +155,15 @@ START_TEST(a_large_reply_comes_whole)
 	char *text = malloc(length + 1);
 	memset(text, 'x', length);
 	text[length] = '\0';
-	ck_assert_int_eq(say("ECHO", text), 0);
-	WAIT_FOR(&world, replies == 1);
-	ck_assert_uint_eq(last_length, length);
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_int_eq(say("ECHO", text), 0);
+		WAIT_FOR(&world, replies == 3 * i + 1);
+		ck_assert_uint_eq(last_length, length);
+		ck_assert_int_eq(say("ECHO", "short"), 0);
+		ck_assert_int_eq(say("ECHO", "again"), 0);
+		WAIT_FOR(&world, replies == 3 * i + 3);
+		ck_assert_uint_eq(last_length, 5);
+	}
 	free(text);
 }
 END_TEST
@@ -751,8 +757,9 @@ START_TEST(explanations_never_repeat_arguments)
 END_TEST
 
 UNIT_MAIN_WITH("redis_connection", before, after, it_connects_is_named_and_takes_commands,
-	       replies_come_in_the_order_of_the_commands, a_large_reply_comes_whole,
-	       a_user_with_a_password_logs_in, a_password_alone_logs_the_default_user_in,
+	       replies_come_in_the_order_of_the_commands,
+	       large_replies_come_whole_and_so_do_those_behind_them, a_user_with_a_password_logs_in,
+	       a_password_alone_logs_the_default_user_in,
 	       a_wrong_password_is_told_once_and_tried_again_slowly, a_missing_password_is_told,
 	       a_needless_password_is_told, a_user_who_may_neither_name_nor_ask_is_let_in,
 	       a_replica_is_told, a_unix_socket_is_a_way_to_redis, localhost_needs_no_lookup,
