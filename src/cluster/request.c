@@ -62,8 +62,12 @@ void peal_request_servers(struct peal_request_out *request, struct peal_remote_r
 		return; /* a node that is alone */
 	if (!request->sent)
 		expect_members(request);
-	result->unnamed_missing_servers = peal_tally_unnamed_missing(tally, others_of(request));
-	if (tally->owing)
+	/* Who has shown up since it was complete is not missing. */
+	bool missing = request->why != PEAL_REQUEST_COMPLETE;
+	if (missing)
+		result->unnamed_missing_servers =
+			peal_tally_unnamed_missing(tally, others_of(request));
+	if (missing && tally->owing)
 		names = malloc(tally->owing * sizeof(*names));
 	if (names)
 		result->missing_server_count = peal_tally_missing(tally, names);

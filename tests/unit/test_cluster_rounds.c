@@ -739,6 +739,25 @@ START_TEST(answers_that_fit_no_request_change_nothing)
 }
 END_TEST
 
+START_TEST(a_complete_round_misses_nobody_who_shows_up_behind_it)
+{
+	nodes(2);
+	official.mute = true;
+	official_start(&official, "STRAY1");
+	a_round(5000);
+	a_round(5000);
+	clear_record();
+	ck_assert_int_eq(peal_emit_ack(io(0), PEAL_ALL, 5000, note_acks, NULL, "ask"), 0);
+	/* The last answer is on its way, and right behind it one that shows a server. */
+	peal_loop_step(world.nodes[1].loop);
+	say_answers(&official, "", "nobody", PEAL_MESSAGE_COUNT, 0, true, 0);
+	ck_recorded("");
+	UNTIL(world.length);
+	ck_assert_uint_eq(world.nodes[0].stats.cluster_answers_late, 1);
+	ck_recorded("acks error=0 clients=0/0 servers=2/2 [];");
+}
+END_TEST
+
 START_TEST(joined_answers_never_go_to_everyone)
 {
 	struct peal_args args;
@@ -797,4 +816,5 @@ UNIT_MAIN_WITH("cluster_rounds", begin, end, a_round_of_peal_nodes_waits_for_not
 	       a_join_is_confirmed_within_a_second_though_a_node_is_frozen,
 	       a_join_is_confirmed_when_the_own_subscriptions_are_in_force,
 	       a_part_that_comes_twice_counts_once, answers_that_fit_no_request_change_nothing,
+	       a_complete_round_misses_nobody_who_shows_up_behind_it,
 	       joined_answers_never_go_to_everyone)
