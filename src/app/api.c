@@ -126,9 +126,10 @@ void peal_api_refuse(struct peal_http_request *request, const struct peal_api_er
 void peal_api_failed(int code, struct peal_api_error *error)
 {
 	if (code == PEAL_EMIT_E_TOO_LARGE)
-		peal_api_wrong(error, 413, "too_large",
-			       "too much: an event has at most 10 binary values, a socket is in at "
-			       "most 10000 rooms, and at most 20000 namespaces are asked at a time");
+		peal_api_wrong(
+			error, 413, "too_large",
+			"too much: an event has at most 10 binary values, a socket is in at "
+			"most 10000 rooms, and at most 20000 namespaces are asked at a time");
 	else if (code == PEAL_EMIT_E_RESERVED)
 		peal_api_wrong(error, 400, "reserved_event", "event: the name is reserved");
 	else if (code > 0)
