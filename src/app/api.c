@@ -175,29 +175,35 @@ void peal_api_hold(struct peal_api *api, struct peal_api_held *held,
 		   struct peal_http_request *request)
 {
 	held->request = request;
-	LIST_INSERT_HEAD(&api->held, held, link);
+	held->next = api->held;
+	held->back = &api->held;
+	if (held->next)
+		held->next->back = &held->next;
+	api->held = held;
 }
 
 struct peal_http_request *peal_api_take(struct peal_api_held *held)
 {
 	struct peal_http_request *request = held->request;
 
-	if (request)
-		LIST_REMOVE(held, link);
+	if (request) {
+		*held->back = held->next;
+		if (held->next)
+			held->next->back = held->back;
+	}
 	held->request = NULL;
 	return request;
 }
 
 void peal_api_close(struct peal_api *api)
 {
-	struct peal_api_held *held;
 	struct peal_api_error error;
 
 	/* Not "closing", after which one tries again: it would reach clients a second time. */
 	peal_api_wrong(&error, 503, "interrupted",
 		       "the node is closing; what was asked of it may have been done");
-	while (api && (held = LIST_FIRST(&api->held)))
-		refuse(peal_api_take(held), &error, NULL);
+	while (api && api->held)
+		refuse(peal_api_take(api->held), &error, NULL);
 }
 
 struct peal_api_wait *peal_api_wait_new(struct peal_api *api, struct peal_http_request *request,

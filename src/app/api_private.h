@@ -11,7 +11,6 @@
 #include <peal/http.h>
 #include <peal/node.h>
 #include <stdio.h>
-#include <sys/queue.h>
 
 #include "api.h"
 #include "api_json.h"
@@ -34,13 +33,13 @@ struct peal_api {
 	struct peal_node *node;
 	unsigned char key_hash[32];
 	size_t open; /* rounds and requests under way */
-	LIST_HEAD(, peal_api_held) held;
+	struct peal_api_held *held;
 };
 
 /* A request that is answered later, or when the node closes: nobody waits for it then. */
 struct peal_api_held {
-	LIST_ENTRY(peal_api_held) link;
-	struct peal_http_request *request; /* NULL: answered */
+	struct peal_api_held *next, **back; /* back: what points here */
+	struct peal_http_request *request;  /* NULL: answered */
 };
 
 /* An answer that is no success. */
