@@ -2,8 +2,8 @@
  * What this node answers to the requests of others at once: its sockets, its rooms, the answers of
  * its handlers, confirmations. Answers to a request for clients' acknowledgements are in answer.c.
  *
- * A request that reaches this node is always answered, with nothing when the namespace is not
- * served any more: the node was counted among its receivers.
+ * A request that reaches this node is answered, with nothing when the namespace is not served any
+ * more: the node was counted among its receivers. Only what would not be true is not said.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -336,16 +336,22 @@ void peal_requests_sent(struct peal_cluster *cluster, uint64_t ticket, enum peal
 void peal_requests_member_changed(struct peal_cluster *cluster, struct peal_member *member,
 				  bool gone)
 {
-	/* A request may end by it, but from the loop: the table stays as it is. */
-	for (struct peal_hash_entry *entry = NULL;
-	     (entry = peal_hash_next(&cluster->requests, entry));) {
-		struct peal_request_out *request =
-			peal_container(entry, struct peal_request_out, entry);
-		if (!request->space || (!gone && peal_member_serves(member, request->space->name)))
-			continue;
-		peal_tally_gone(&request->tally, member->uid);
-		peal_request_look(request);
-	}
+	size_t buckets;
+	/* A request may end by it, but from the loop. It may also begin another, to find out who is
+	 * there: when the table has grown by that, some were passed over. */
+	do {
+		buckets = cluster->requests.bucket_count;
+		for (struct peal_hash_entry *entry = NULL;
+		     (entry = peal_hash_next(&cluster->requests, entry));) {
+			struct peal_request_out *request =
+				peal_container(entry, struct peal_request_out, entry);
+			if (!request->space ||
+			    (!gone && peal_member_serves(member, request->space->name)))
+				continue;
+			peal_tally_gone(&request->tally, member->uid);
+			peal_request_look(request);
+		}
+	} while (buckets != cluster->requests.bucket_count);
 }
 
 /* --- an answer came ----------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/limits.h"
+#include "cluster/cluster_private.h"
 #include "protocol/args.h"
 #include "tests/support/cluster_world.h"
 #include "tests/unit/unit.h"
@@ -758,6 +759,31 @@ START_TEST(a_complete_round_misses_nobody_who_shows_up_behind_it)
 }
 END_TEST
 
+static void count_one(const struct peal_acks *acks, void *userdata)
+{
+	ck_assert_uint_eq(acks->missing_server_count, 0);
+	++*(size_t *)userdata;
+}
+
+START_TEST(a_node_that_dies_holds_up_none_of_many_requests)
+{
+	size_t told = 0;
+	nodes(2);
+	official.mute = true;
+	official_start(&official, "STRAY1");
+	node_freeze(&world.nodes[1], true);
+	/* Each finds out who is there by another request, which makes the table grow. */
+	for (size_t i = 0; i < 60; i++)
+		ck_assert_int_eq(peal_server_emit_ack(io(0), 20000, count_one, &told, "ping"), 0);
+	rest(100);
+	node_kill(&world.nodes[1]);
+	peal_member_remove(world.nodes[0].cluster,
+			   peal_member_find(world.nodes[0].cluster, world.nodes[1].uid), "dead");
+	rest(200);
+	ck_assert_uint_eq(told, 60);
+}
+END_TEST
+
 START_TEST(joined_answers_never_go_to_everyone)
 {
 	struct peal_args args;
@@ -817,4 +843,4 @@ UNIT_MAIN_WITH("cluster_rounds", begin, end, a_round_of_peal_nodes_waits_for_not
 	       a_join_is_confirmed_when_the_own_subscriptions_are_in_force,
 	       a_part_that_comes_twice_counts_once, answers_that_fit_no_request_change_nothing,
 	       a_complete_round_misses_nobody_who_shows_up_behind_it,
-	       joined_answers_never_go_to_everyone)
+	       a_node_that_dies_holds_up_none_of_many_requests, joined_answers_never_go_to_everyone)
