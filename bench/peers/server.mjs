@@ -1,0 +1,84 @@
+#!/usr/bin/env node
+// Socket.IO on Node.js as a peer of the bench: the stock server and the official Redis adapter, nothing of ours in the way
+// of a message. With `--engine ws` it is what `npm install socket.io` gives, with `--engine uws` the same on µWebSockets.js.
+//
+//   node server.mjs --engine ws|uws --port P [--redis URL]
+//
+// Prints "listening PORT" when it accepts clients and, with --redis, is subscribed. Ends on SIGTERM and SIGINT.
+import { createRequire } from "node:module";
+import { createServer } from "node:http";
+import { parseArgs } from "node:util";
+import { createAdapter } from "@socket.io/redis-adapter";
+import { createClient } from "redis";
+import { Server } from "socket.io";
+
+function fail(message) {
+	console.error(`server.mjs: ${message}`);
+	process.exit(2);
+}
+
+function settings() {
+	let values;
+	try {
+		({ values } = parseArgs({
+			options: {
+				engine: { type: "string", default: "ws" },
+				port: { type: "string", default: "0" },
+				redis: { type: "string" },
+			},
+		}));
+	} catch (error) {
+		fail(error.message);
+	}
+	if (!["ws", "uws"].includes(values.engine)) fail("--engine is ws or uws");
+	if (!/^\d{1,5}$/.test(values.port)) fail("--port is a number");
+	return { ...values, port: Number(values.port) };
+}
+
+async function redisAdapter(url) {
+	const publisher = createClient({ url });
+	const subscriber = publisher.duplicate();
+	for (const client of [publisher, subscriber])
+		client.on("error", (error) => fail(`redis: ${error.message}`));
+	await Promise.all([publisher.connect(), subscriber.connect()]);
+	// The adapter subscribes without saying when that is done. Commands of a connection are answered in their order, so the
+	// answer to a subscription of our own says it.
+	return { adapter: createAdapter(publisher, subscriber), subscribed: () => subscriber.subscribe("peal-bench-ready", () => {}) };
+}
+
+function listen(io, engine, port) {
+	if (engine === "uws") {
+		const { App, us_socket_local_port: localPort } = createRequire(import.meta.url)("@trufflesuite/uws-js-unofficial");
+		const app = App();
+		io.attachApp(app);
+		return new Promise((resolve) => {
+			app.listen("127.0.0.1", port, (listening) => {
+				if (!listening) fail(`cannot listen on port ${port}`);
+				resolve(localPort(listening));
+			});
+		});
+	}
+	const http = createServer();
+	io.attach(http);
+	http.on("error", (error) => fail(error.message));
+	return new Promise((resolve) => {
+		// As many may wait to be accepted as the kernel allows: a storm of connects is not to be measured by its drops.
+		http.listen({ port, host: "127.0.0.1", backlog: 65535 }, () => resolve(http.address().port));
+	});
+}
+
+const { engine, port, redis } = settings();
+const cluster = redis ? await redisAdapter(redis) : undefined;
+const io = new Server({ serveClient: false, ...(cluster ? { adapter: cluster.adapter } : {}) });
+
+io.on("connection", (socket) => {
+	socket.on("echo", (...args) => {
+		if (typeof args.at(-1) === "function") args.pop()(...args);
+		else socket.emit("echo-back", ...args);
+	});
+});
+for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(0));
+
+const actual = await listen(io, engine, port);
+await cluster?.subscribed();
+console.log(`listening ${actual}`);
