@@ -178,8 +178,8 @@ def main():
             print(f"{scenario.name:16} {scenario.title}, {scenario.clients} clients, {scenario.payload} bytes")
         return 0
     # What was started has to be ended, however this ends.
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGHUP, end)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
     raise_descriptors()
     logs = os.path.join(chosen.build, "bench-logs")
     os.makedirs(logs, exist_ok=True)
