@@ -225,6 +225,11 @@ def fuzz(log):
     return meson_suite("build", "fuzz", log)
 
 
+def budget(log):
+    """Instructions of what a node does most, against tests/budget/budgets.json."""
+    return command_suite(["tests/budget/run"], log, {"PEAL_BUILD": "build"})
+
+
 def install(log):
     return command_suite(["tests/install/run"], log)
 
@@ -300,6 +305,7 @@ SUITES = {
     "lint": lint,
     "unit": unit,
     "fuzz": fuzz,
+    "budget": budget,
     "install": install,
     "app": program,
     "browser": browser,

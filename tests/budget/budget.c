@@ -1,0 +1,356 @@
+/*
+ * Does each thing that has a budget a known number of times, and has callgrind write down the
+ * instructions of each under its name. Prints how often each was done, what can be counted without
+ * callgrind, and the sizes of the objects of a client, as one JSON object. tests/budget/run reads
+ * both. The argument is the beginning of the sequence of random bytes, 0 when there is none.
+ */
+#include <gnu/libc-version.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <valgrind/callgrind.h>
+
+#include "adapters/redis/codec.h"
+#include "engine/transport.h"
+#include "http/private.h"
+#include "server/server_private.h"
+#include "tests/budget/rig.h"
+
+/* A first argument of 32 bytes with its quotation marks. */
+#define PADDING "0123456789abcdef0123456789abcd"
+
+static struct {
+	const char *name;
+	uint64_t times;
+} measures[64];
+static size_t measure_count;
+
+static void count_begin(void)
+{
+	CALLGRIND_START_INSTRUMENTATION;
+	CALLGRIND_ZERO_STATS;
+}
+
+/* What was done since count_begin() was @name, @times times. */
+static void count_end(const char *name, uint64_t times)
+{
+	CALLGRIND_DUMP_STATS_AT(name);
+	CALLGRIND_STOP_INSTRUMENTATION;
+	measures[measure_count].name = name;
+	measures[measure_count++].times = times;
+}
+
+/* --- messages ----------------------------------------------------------------------------------
+ */
+
+/* Events to all, @in_flight in each turn. */
+static void deliver(size_t turns, size_t in_flight)
+{
+	for (size_t turn = 0; turn < turns; turn++) {
+		for (size_t i = 0; i < in_flight; i++)
+			peal_emit(rig.io, PEAL_ALL, "bench", PADDING);
+		rig_turn();
+	}
+}
+
+static double writes_one, writes_eight;
+
+static void count_deliveries(void)
+{
+	enum { TURNS = 20 };
+	uint64_t before, writes;
+	deliver(2, 8);
+
+	before = rig.stats.deliveries, writes = rig.writes;
+	count_begin();
+	deliver(TURNS, 1);
+	count_end("delivery, one per turn", TURNS * rig.count);
+	rig_require(rig.stats.deliveries - before == TURNS * rig.count, "not all were reached");
+	writes_one = (double)(rig.writes - writes) / (double)(TURNS * rig.count);
+
+	writes = rig.writes;
+	count_begin();
+	deliver(TURNS, 8);
+	count_end("delivery, eight per turn", 8 * TURNS * rig.count);
+	writes_eight = (double)(rig.writes - writes) / (double)(8 * TURNS * rig.count);
+
+	count_begin();
+	for (size_t i = 0; i < 1000; i++)
+		peal_emit(rig.io, PEAL_TO(.rooms = PEAL_ROOMS("nobody")), "bench", PADDING);
+	rig_turn();
+	count_end("emit that nobody receives", 1000);
+
+	for (size_t i = 0; i < rig.count; i++)
+		peal_socket_emit(rig.sockets[i], 0, "bench", PADDING);
+	rig_turn();
+	count_begin();
+	for (size_t i = 0; i < rig.count; i++)
+		peal_socket_emit(rig.sockets[i], 0, "bench", PADDING);
+	rig_turn();
+	count_end("emit to one client", rig.count);
+}
+
+static void receive_from_all(void)
+{
+	static const char event[] = "42[\"bench\",\"" PADDING "\"]";
+	for (size_t i = 0; i < rig.count; i++) {
+		rig_say(i, event, sizeof(event) - 1);
+		rig_turn();
+	}
+}
+
+static void count_received(void)
+{
+	receive_from_all();
+	uint64_t before = rig.received;
+	count_begin();
+	receive_from_all();
+	count_end("received message", rig.count);
+	rig_require(rig.received - before == rig.count, "not all were received");
+}
+
+/* --- acknowledgements --------------------------------------------------------------------------
+ */
+
+static void on_acks(const struct peal_acks *acks, void *userdata)
+{
+	(void)userdata;
+	if (!acks->error)
+		rig.answers += acks->response_count;
+}
+
+static void ask(void)
+{
+	rig_require(!peal_emit_ack(rig.io, PEAL_ALL, 5000, on_acks, NULL, "bench", PADDING),
+		    "nobody could be asked");
+	rig_turn();
+}
+
+/* All clients answer the question that was written last. */
+static void answer(const char *text, size_t length)
+{
+	for (size_t i = 0; i < rig.count; i++) {
+		rig_say(i, text, length);
+		rig_turn();
+	}
+}
+
+static size_t make_answer(char *text, size_t size)
+{
+	unsigned long long id;
+	rig_require(sscanf(rig.last, "42%llu[", &id) == 1, "the question has no id");
+	return (size_t)snprintf(text, size, "43%llu[\"ok\"]", id);
+}
+
+static void count_acknowledgements(void)
+{
+	char text[64];
+	ask();
+	answer(text, make_answer(text, sizeof(text)));
+	uint64_t before = rig.answers;
+
+	count_begin();
+	ask();
+	count_end("question with an acknowledgement, for each client", rig.count);
+
+	size_t length = make_answer(text, sizeof(text));
+	count_begin();
+	answer(text, length);
+	count_end("acknowledgement", rig.count);
+	rig_require(rig.answers - before == rig.count, "not all have answered");
+}
+
+/* --- rooms -------------------------------------------------------------------------------------
+ */
+
+/* Rooms that are measured, and clients for each of them. */
+#define MEASURED 100
+#define IN_ROOM 10
+#define MEMBERS (RIG_CLIENTS - MEASURED * IN_ROOM)
+
+static const char *room_name(size_t room)
+{
+	static char name[16];
+	snprintf(name, sizeof(name), "room-%06zu", room);
+	return name;
+}
+
+static char names[MEASURED][16];
+
+/* Each room below @count that is not there yet gets a member; every @step-th one, from @first on,
+ * gets ten. */
+static void fill_rooms(size_t from, size_t count, size_t first, size_t step)
+{
+	for (size_t room = from; room < count; room++)
+		peal_socket_join(rig.sockets[room % 5000], room_name(room));
+	for (size_t i = 0; i < MEASURED; i++) {
+		strcpy(names[i], room_name(first + i * step));
+		for (size_t k = 1; k < IN_ROOM; k++)
+			peal_socket_join(rig.sockets[MEMBERS + i * IN_ROOM + k], names[i]);
+	}
+}
+
+/* Clients that are in no room join the measured ones, each one of them, and leave again. */
+static void count_rooms(size_t first_client, const char *join, const char *leave,
+			const char *broadcast)
+{
+	uint64_t before = rig.stats.deliveries;
+	count_begin();
+	for (size_t i = 0; i < MEASURED; i++) {
+		peal_emit(rig.io, PEAL_TO(.rooms = PEAL_ROOMS(names[i])), "bench", PADDING);
+		rig_turn();
+	}
+	count_end(broadcast, MEASURED);
+	rig_require(rig.stats.deliveries - before == MEASURED * IN_ROOM, "a room has not ten");
+
+	count_begin();
+	for (size_t i = 0; i < MEASURED * IN_ROOM; i++)
+		peal_socket_join(rig.sockets[first_client + i], names[i % MEASURED]);
+	count_end(join, MEASURED * IN_ROOM);
+
+	count_begin();
+	for (size_t i = 0; i < MEASURED * IN_ROOM; i++)
+		peal_socket_leave(rig.sockets[first_client + i], names[i % MEASURED]);
+	count_end(leave, MEASURED * IN_ROOM);
+}
+
+static void count_all_rooms(void)
+{
+	fill_rooms(0, MEASURED, 0, 1);
+	count_rooms(6000, "join, 100 rooms", "leave, 100 rooms", "broadcast to ten, 100 rooms");
+	fill_rooms(MEASURED, 100000, 500, 1000);
+	rig_require(rig.stats.rooms == 100000, "not all rooms are there");
+	count_rooms(7000, "join, 100 000 rooms", "leave, 100 000 rooms",
+		    "broadcast to ten, 100 000 rooms");
+}
+
+/* --- the wire between the nodes ----------------------------------------------------------------
+ */
+
+static void count_codec(void)
+{
+	enum { TIMES = 1000 };
+	const struct peal_message *received;
+	struct peal_channel channel;
+	struct peal_args *args = NULL;
+	struct peal_buffer name = PEAL_BUFFER(4096), payload = PEAL_BUFFER(1 << 20);
+	struct peal_decoder *decoder = peal_decoder_new();
+	rig_require(decoder && !peal_args_new(PEAL_VALUES(PADDING), &args), "no memory");
+	const struct peal_message message = {
+		.type = PEAL_MESSAGE_BROADCAST,
+		.ns = "/",
+		.uid = "",
+		.request_id = "",
+		.to = "",
+		.event = "bench",
+		.event_length = 5,
+		.args = args,
+		.packet_id = UINT64_MAX,
+		.text = "",
+	};
+	int r = peal_codec_encode(&message, "socket.io", "other1", &name, &payload);
+	count_begin();
+	for (size_t i = 0; i < TIMES; i++)
+		r |= peal_codec_encode(&message, "socket.io", "other1", &name, &payload);
+	count_end("broadcast encoded for the cluster", TIMES);
+	rig_require(!r, "a message was not encoded");
+
+	rig_require(peal_channel_parse("socket.io", name.bytes, name.length, "/", 1, &channel) &&
+			    !peal_codec_decode(decoder, &channel, payload.bytes, payload.length,
+					       &received),
+		    "a message was not decoded");
+	count_begin();
+	for (size_t i = 0; i < TIMES; i++) {
+		r |= peal_codec_is_from(PEAL_CHANNEL_BROADCAST, payload.bytes, payload.length,
+					"budget", 6);
+		r |= peal_codec_decode(decoder, &channel, payload.bytes, payload.length, &received);
+	}
+	count_end("broadcast of the cluster decoded", TIMES);
+	rig_require(!r && received->event_length == 5, "a message was not decoded");
+
+	r = 1;
+	count_begin();
+	for (size_t i = 0; i < TIMES; i++)
+		r &= peal_codec_is_from(PEAL_CHANNEL_BROADCAST, payload.bytes, payload.length,
+					"other1", 6);
+	count_end("own broadcast of the cluster dropped", TIMES);
+	rig_require(r, "an own message was not recognized");
+
+	peal_args_free(args);
+	peal_decoder_free(decoder);
+	peal_buffer_deinit(&name);
+	peal_buffer_deinit(&payload);
+}
+
+/* --- the report --------------------------------------------------------------------------------
+ */
+
+static const struct {
+	const char *name;
+	size_t bytes;
+} sizes[] = {
+	{ "struct peal_frame", sizeof(struct peal_frame) },
+	{ "struct peal_session", sizeof(struct peal_session) },
+	{ "struct peal_outbox_chunk", sizeof(struct peal_outbox_chunk) },
+	{ "struct peal_websocket", sizeof(struct peal_websocket) },
+	{ "struct peal_client", sizeof(struct peal_client) },
+	{ "struct peal_socket", sizeof(struct peal_socket) },
+	{ "struct peal_room", sizeof(struct peal_room) },
+	{ "struct peal_membership", sizeof(struct peal_membership) },
+	{ "struct peal_member", sizeof(struct peal_member) },
+	{ "struct peal_http_connection", sizeof(struct peal_http_connection) },
+};
+
+static void report(void)
+{
+#if defined(NDEBUG) && defined(__OPTIMIZE__)
+	const char *release = "true";
+#else
+	const char *release = "false";
+#endif
+	printf("{\n\"toolchain\": \"%s, glibc %s\",\n\"release\": %s,\n\"times\": {",
+#ifdef __clang__
+	       __VERSION__,
+#else
+	       "gcc " __VERSION__,
+#endif
+	       gnu_get_libc_version(), release);
+	for (size_t i = 0; i < measure_count; i++)
+		printf("%s\n  \"%s\": %llu", i ? "," : "", measures[i].name,
+		       (unsigned long long)measures[i].times);
+	printf("\n},\n\"writes\": {\n  \"write per delivery, one per turn\": %.6f,\n"
+	       "  \"write per delivery, eight per turn\": %.6f\n},\n\"sizes\": {",
+	       writes_one, writes_eight);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+		printf("%s\n  \"%s\": %zu", i ? "," : "", sizes[i].name, sizes[i].bytes);
+	printf("\n}\n}\n");
+}
+
+/*
+ * The windows of connects that are counted hold no doubling of a hash table, which would be shared
+ * by a different number of connects in each.
+ */
+int main(int argc, char **argv)
+{
+	rig.chance = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
+	rig_begin();
+	rig_connect_until(600);
+	count_begin();
+	rig_connect_until(1000);
+	count_end("connect, 1 000 clients", 400);
+	count_deliveries();
+	count_received();
+	count_acknowledgements();
+	count_codec();
+	rig_connect_until(RIG_CLIENTS - 400);
+	count_begin();
+	rig_connect_until(RIG_CLIENTS);
+	count_end("connect, 10 000 clients", 400);
+	count_all_rooms();
+	count_begin();
+	rig_disconnect_from(RIG_CLIENTS - 400);
+	count_end("disconnect, 10 000 clients", 400);
+	report();
+	rig_end();
+	return 0;
+}
