@@ -10,14 +10,11 @@
 #include <string.h>
 #include <valgrind/callgrind.h>
 
-#include "adapters/redis/codec.h"
 #include "engine/transport.h"
 #include "http/private.h"
 #include "server/server_private.h"
+#include "tests/budget/budget.h"
 #include "tests/budget/rig.h"
-
-/* A first argument of 32 bytes with its quotation marks. */
-#define PADDING "0123456789abcdef0123456789abcd"
 
 static struct {
 	const char *name;
@@ -25,14 +22,13 @@ static struct {
 } measures[64];
 static size_t measure_count;
 
-static void count_begin(void)
+void count_begin(void)
 {
 	CALLGRIND_START_INSTRUMENTATION;
 	CALLGRIND_ZERO_STATS;
 }
 
-/* What was done since count_begin() was @name, @times times. */
-static void count_end(const char *name, uint64_t times)
+void count_end(const char *name, uint64_t times)
 {
 	CALLGRIND_DUMP_STATS_AT(name);
 	CALLGRIND_STOP_INSTRUMENTATION;
@@ -90,6 +86,33 @@ static void count_deliveries(void)
 	count_end("emit to one client", rig.count);
 }
 
+/* A longer text, and binary data. */
+static char long_text[16385];
+
+static void count_larger_deliveries(void)
+{
+	enum { TIMES = 100 };
+	memset(long_text, 'x', sizeof(long_text) - 1);
+	for (size_t pass = 0; pass < 2; pass++) {
+		count_begin();
+		for (size_t i = 0; i < TIMES; i++) {
+			peal_socket_emit(rig.sockets[i], 0, "bench", long_text);
+			rig_turn();
+		}
+		/* The first pass is for the pools. */
+		if (pass)
+			count_end("emit of 16 KB to one client", TIMES);
+	}
+
+	deliver(1, 1);
+	count_begin();
+	for (size_t i = 0; i < 10; i++) {
+		peal_emit(rig.io, PEAL_ALL, "bench", PEAL_BYTES(long_text, 32));
+		rig_turn();
+	}
+	count_end("delivery of a binary event", 10 * rig.count);
+}
+
 static void receive_from_all(void)
 {
 	static const char event[] = "42[\"bench\",\"" PADDING "\"]";
@@ -107,6 +130,31 @@ static void count_received(void)
 	receive_from_all();
 	count_end("received message", rig.count);
 	rig_require(rig.received - before == rig.count, "not all were received");
+
+	static char event[sizeof(long_text) + 32];
+	size_t length = (size_t)snprintf(event, sizeof(event), "42[\"bench\",\"%s\"]", long_text);
+	count_begin();
+	for (size_t i = 0; i < 100; i++) {
+		rig_say(i, event, length);
+		rig_turn();
+	}
+	count_end("received message of 16 KB", 100);
+}
+
+/* All clients have connected at the same time of the clock, so their pings are due together. */
+static void count_heartbeat(void)
+{
+	uint64_t writes;
+	fake_clock_advance(&rig.clock, rig.loop, 24990);
+	writes = rig.writes;
+	count_begin();
+	fake_clock_advance(&rig.clock, rig.loop, 10);
+	for (size_t i = 0; i < rig.count; i++) {
+		rig_say(i, "3", 1);
+		rig_turn();
+	}
+	count_end("ping and pong", rig.count);
+	rig_require(rig.writes - writes == rig.count, "not all got a ping");
 }
 
 /* --- acknowledgements --------------------------------------------------------------------------
@@ -192,7 +240,7 @@ static void fill_rooms(size_t from, size_t count, size_t first, size_t step)
 
 /* Clients that are in no room join the measured ones, each one of them, and leave again. */
 static void count_rooms(size_t first_client, const char *join, const char *leave,
-			const char *broadcast)
+			const char *broadcast, const char *except)
 {
 	uint64_t before = rig.stats.deliveries;
 	count_begin();
@@ -202,6 +250,16 @@ static void count_rooms(size_t first_client, const char *join, const char *leave
 	}
 	count_end(broadcast, MEASURED);
 	rig_require(rig.stats.deliveries - before == MEASURED * IN_ROOM, "a room has not ten");
+
+	count_begin();
+	for (size_t i = 0; i < MEASURED; i++) {
+		const char *other = names[(i + 1) % MEASURED];
+		peal_emit(rig.io,
+			  PEAL_TO(.rooms = PEAL_ROOMS(names[i]), .except = PEAL_ROOMS(other)),
+			  "bench", PADDING);
+		rig_turn();
+	}
+	count_end(except, MEASURED);
 
 	count_begin();
 	for (size_t i = 0; i < MEASURED * IN_ROOM; i++)
@@ -217,69 +275,13 @@ static void count_rooms(size_t first_client, const char *join, const char *leave
 static void count_all_rooms(void)
 {
 	fill_rooms(0, MEASURED, 0, 1);
-	count_rooms(6000, "join, 100 rooms", "leave, 100 rooms", "broadcast to ten, 100 rooms");
+	count_rooms(6000, "join, 100 rooms", "leave, 100 rooms", "broadcast to ten, 100 rooms",
+		    "broadcast to ten except ten, 100 rooms");
 	fill_rooms(MEASURED, 100000, 500, 1000);
 	rig_require(rig.stats.rooms == 100000, "not all rooms are there");
 	count_rooms(7000, "join, 100 000 rooms", "leave, 100 000 rooms",
-		    "broadcast to ten, 100 000 rooms");
-}
-
-/* --- the wire between the nodes ----------------------------------------------------------------
- */
-
-static void count_codec(void)
-{
-	enum { TIMES = 1000 };
-	const struct peal_message *received;
-	struct peal_channel channel;
-	struct peal_args *args = NULL;
-	struct peal_buffer name = PEAL_BUFFER(4096), payload = PEAL_BUFFER(1 << 20);
-	struct peal_decoder *decoder = peal_decoder_new();
-	rig_require(decoder && !peal_args_new(PEAL_VALUES(PADDING), &args), "no memory");
-	const struct peal_message message = {
-		.type = PEAL_MESSAGE_BROADCAST,
-		.ns = "/",
-		.uid = "",
-		.request_id = "",
-		.to = "",
-		.event = "bench",
-		.event_length = 5,
-		.args = args,
-		.packet_id = UINT64_MAX,
-		.text = "",
-	};
-	int r = peal_codec_encode(&message, "socket.io", "other1", &name, &payload);
-	count_begin();
-	for (size_t i = 0; i < TIMES; i++)
-		r |= peal_codec_encode(&message, "socket.io", "other1", &name, &payload);
-	count_end("broadcast encoded for the cluster", TIMES);
-	rig_require(!r, "a message was not encoded");
-
-	rig_require(peal_channel_parse("socket.io", name.bytes, name.length, "/", 1, &channel) &&
-			    !peal_codec_decode(decoder, &channel, payload.bytes, payload.length,
-					       &received),
-		    "a message was not decoded");
-	count_begin();
-	for (size_t i = 0; i < TIMES; i++) {
-		r |= peal_codec_is_from(PEAL_CHANNEL_BROADCAST, payload.bytes, payload.length,
-					"budget", 6);
-		r |= peal_codec_decode(decoder, &channel, payload.bytes, payload.length, &received);
-	}
-	count_end("broadcast of the cluster decoded", TIMES);
-	rig_require(!r && received->event_length == 5, "a message was not decoded");
-
-	r = 1;
-	count_begin();
-	for (size_t i = 0; i < TIMES; i++)
-		r &= peal_codec_is_from(PEAL_CHANNEL_BROADCAST, payload.bytes, payload.length,
-					"other1", 6);
-	count_end("own broadcast of the cluster dropped", TIMES);
-	rig_require(r, "an own message was not recognized");
-
-	peal_args_free(args);
-	peal_decoder_free(decoder);
-	peal_buffer_deinit(&name);
-	peal_buffer_deinit(&payload);
+		    "broadcast to ten, 100 000 rooms",
+		    "broadcast to ten except ten, 100 000 rooms");
 }
 
 /* --- the report --------------------------------------------------------------------------------
@@ -339,8 +341,11 @@ int main(int argc, char **argv)
 	rig_connect_until(1000);
 	count_end("connect, 1 000 clients", 400);
 	count_deliveries();
+	count_larger_deliveries();
 	count_received();
+	count_heartbeat();
 	count_acknowledgements();
+	count_request();
 	count_codec();
 	rig_connect_until(RIG_CLIENTS - 400);
 	count_begin();

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
+#include <valgrind/callgrind.h>
 
 #include "engine/transport.h"
 #include "protocol/text.h"
@@ -30,6 +31,8 @@ ssize_t __wrap_getrandom(void *bytes, size_t length, unsigned flags)
 {
 	unsigned char *at = bytes;
 	(void)flags;
+	/* The kernel does this elsewhere, in none of the node's instructions. */
+	CALLGRIND_TOGGLE_COLLECT;
 	for (size_t i = 0; i < length; i++) {
 		/* splitmix64 */
 		uint64_t mixed = rig.chance += 0x9e3779b97f4a7c15;
@@ -37,6 +40,7 @@ ssize_t __wrap_getrandom(void *bytes, size_t length, unsigned flags)
 		mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
 		at[i] = (unsigned char)(mixed >> 56);
 	}
+	CALLGRIND_TOGGLE_COLLECT;
 	return (ssize_t)length;
 }
 
