@@ -53,16 +53,17 @@ def judge(goal, measured, rounds):
     }
 
 
+def base_of(scenario, measured):
+    """The peer that all others are compared with: the floor where it can do the same, otherwise the last one."""
+    floor = "floor-joined" if scenario.in_flight > 1 else "floor"
+    return floor if floor in measured else list(measured)[-1]
+
+
 def summarise(scenario, runs):
     """`runs` has a list of runs for each peer, one for each round."""
     measured = {peer: [figures(run) for run in of_peer] for peer, of_peer in runs.items()}
     rounds = min(len(of_peer) for of_peer in measured.values())
-    floor = "floor-joined" if scenario.in_flight > 1 else "floor"
-    to_floor = {}
-    if floor in measured:
-        to_floor = {
-            peer: quartiles(ratios(measured, "cpu", peer, floor)) for peer in measured if not peer.startswith("floor")
-        }
+    base = base_of(scenario, measured)
     return {
         "scenario": scenario.name,
         "title": scenario.title,
@@ -74,7 +75,10 @@ def summarise(scenario, runs):
             peer: {figure: quartiles([one[figure] for one in of_peer]) for figure in FIGURES}
             for peer, of_peer in measured.items()
         },
-        "cpu_to_floor": {"floor": floor, "quartiles": to_floor},
+        "cpu_to": {
+            "base": base,
+            "quartiles": {peer: quartiles(ratios(measured, "cpu", peer, base)) for peer in measured if peer != base},
+        },
         "goals": [
             judge(goal, measured, rounds)
             for goal in scenario.goals
@@ -101,14 +105,14 @@ def table(rows):
 
 def text(summary):
     """A summary as Markdown."""
-    floor = summary["cpu_to_floor"]
-    rows = [("peer", "cpu", f"to {floor['floor']}", "user", "system", "latency p50", "p99", "deliveries/s")]
+    to_base = summary["cpu_to"]
+    rows = [("peer", "cpu", f"to {to_base['base']}", "user", "system", "latency p50", "p99", "deliveries/s")]
     for peer, values in summary["peers"].items():
         rows.append(
             (
                 peer,
                 spread(values["cpu"]),
-                spread(floor["quartiles"].get(peer)),
+                spread(to_base["quartiles"].get(peer)),
                 spread(values["user"]),
                 spread(values["system"]),
                 spread(values["p50"], 0),

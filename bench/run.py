@@ -130,7 +130,8 @@ def checked(peer, scenario, output):
         report.figures(run)
     except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
         raise Failed(f"{peer.name}: what the load generator said cannot be used ({error!r}): {output}") from error
-    complete = counts["clients"] == scenario.clients and counts["deliveries"] == counts["messages"] * counts["clients"]
+    expected = counts["messages"] * scenario.recipients
+    complete = counts["clients"] == scenario.clients and counts["deliveries"] == expected
     if counts["lost"] or counts["out_of_order"] or not complete:
         raise Failed(f"{peer.name}: not every client got every message in its order: {counts}")
     return run
@@ -142,10 +143,11 @@ def say(*words):
 
 def run_scenario(scenario, chosen, logs):
     """All rounds of a scenario: a list of runs for each peer."""
-    runs = {name: [] for name in chosen.peers}
+    names = [name for name in chosen.peers if name in scenario.peers]
+    runs = {name: [] for name in names}
     peers = []
     try:
-        for name in chosen.peers:
+        for name in names:
             peers.append(Peer(name, chosen.build, logs))
         for number in range(chosen.rounds + 1):
             for peer in peers:
@@ -193,6 +195,9 @@ def main():
         except Failed as error:
             failures.append(name)
             say(f"bench: {name} failed: {error}")
+            continue
+        if not runs:
+            say(f"bench: {name}: none of {','.join(chosen.peers)} can do it")
             continue
         result["runs"][name] = runs
         result["summaries"].append(report.summarise(SCENARIOS[name], runs))

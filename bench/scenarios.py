@@ -4,11 +4,12 @@ A scenario is one command line of the load generator, given to every peer in tur
 round; it is met when the lower quartile of its ratio over all rounds meets it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 # The peers in the order of a round. "floor" is the bare epoll and send() loop, "floor-joined" the same with one buffer for
 # all that is due; neither knows anything but the bytes.
 PEERS = ("peal", "floor", "floor-joined", "uws", "ws")
+SERVERS = ("peal", "uws", "ws")
 
 # With fewer rounds than this the ratios are shown, and nothing is called met or missed.
 DECIDING_ROUNDS = 9
@@ -35,15 +36,24 @@ class Scenario:
     clients: int = 1000
     payload: int = 32
     in_flight: int = 1
+    rooms: int = 0  # with rooms, each message goes to the next of them
+    room_size: int = 0
+    polling: bool = False
+    peers: tuple = PEERS  # those that can do it
     goals: tuple = ()
-    more: tuple = field(default=())  # further words for the load generator
+
+    @property
+    def recipients(self):
+        """How many clients get each message."""
+        return self.room_size if self.rooms else self.clients
 
     def words(self):
         return [
             *("--clients", str(self.clients)),
             *("--payload", str(self.payload)),
             *("--in-flight", str(self.in_flight)),
-            *self.more,
+            *(("--room-count", str(self.rooms), "--room-size", str(self.room_size)) if self.rooms else ()),
+            *(("--polling",) if self.polling else ()),
         ]
 
 
@@ -84,4 +94,36 @@ def growth():
             )
 
 
-SCENARIOS = {scenario.name: scenario for scenario in (*fan_out(), *growth())}
+def rooms():
+    for in_flight in (1, 8):
+        # Each client is in a hundred of them.
+        yield Scenario(
+            f"rooms-{in_flight}",
+            f"10 000 rooms of 10, one after the other, {in_flight} in flight",
+            in_flight=in_flight,
+            rooms=10000,
+            room_size=10,
+            peers=SERVERS,
+        )
+        yield Scenario(
+            f"room-of-all-{in_flight}",
+            f"one room with all in it, {in_flight} in flight",
+            in_flight=in_flight,
+            rooms=1,
+            room_size=1000,
+            peers=SERVERS,
+        )
+
+
+def polling():
+    for in_flight in (1, 8):
+        yield Scenario(
+            f"polling-{in_flight}",
+            f"a broadcast to polling clients, {in_flight} in flight",
+            in_flight=in_flight,
+            polling=True,
+            peers=SERVERS,
+        )
+
+
+SCENARIOS = {scenario.name: scenario for scenario in (*fan_out(), *growth(), *rooms(), *polling())}
