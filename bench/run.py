@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 
+import plot
 import report
 from scenarios import DECIDING_ROUNDS, PEERS, SCENARIOS
 from servers import HERE, Failed, Peer, environment
@@ -38,6 +39,7 @@ def arguments():
     parser.add_argument("--peers", default=",".join(PEERS), help="which to measure (default: %(default)s)")
     parser.add_argument("--build", default="build", help="directory of the build (default: %(default)s)")
     parser.add_argument("--json", metavar="FILE", help="where all runs and sums go (default: bench.json in the build)")
+    parser.add_argument("--plot", metavar="FOLDER", help="draw a chart of each scenario there; needs gnuplot")
     parser.add_argument("--check", action="store_true", help="fail unless every goal is met")
     chosen = parser.parse_args()
     chosen.names = []
@@ -179,6 +181,12 @@ def main():
         for scenario in SCENARIOS.values():
             print(f"{scenario.name:16} {scenario.title}, {scenario.clients} clients, {scenario.payload} bytes")
         return 0
+    if chosen.plot:
+        try:
+            plot.check()
+        except Failed as error:
+            say(f"bench: {error}")
+            return 2
     # What was started has to be ended, however this ends.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
@@ -205,6 +213,12 @@ def main():
     result["failed"] = failures
     with open(chosen.json, "w", encoding="utf-8") as file:
         json.dump(result, file, indent=1)
+    if chosen.plot:
+        try:
+            plot.draw(result["summaries"], chosen.plot)
+        except Failed as error:
+            failures.append("plot")
+            say(f"bench: {error}")
     goals = [goal for summary in result["summaries"] for goal in summary["goals"]]
     counts = {verdict: sum(goal["verdict"] == verdict for goal in goals) for verdict in ("met", "missed", "undecided")}
     print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + f", {len(failures)} failed")

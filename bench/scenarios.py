@@ -38,7 +38,6 @@ class Scenario:
     in_flight: int = 1
     rooms: int = 0  # with rooms, each message goes to the next of them
     room_size: int = 0
-    polling: bool = False
     peers: tuple = PEERS  # those that can do it
     goals: tuple = ()
 
@@ -53,7 +52,6 @@ class Scenario:
             *("--payload", str(self.payload)),
             *("--in-flight", str(self.in_flight)),
             *(("--room-count", str(self.rooms), "--room-size", str(self.room_size)) if self.rooms else ()),
-            *(("--polling",) if self.polling else ()),
         ]
 
 
@@ -115,15 +113,4 @@ def rooms():
         )
 
 
-def polling():
-    for in_flight in (1, 8):
-        yield Scenario(
-            f"polling-{in_flight}",
-            f"a broadcast to polling clients, {in_flight} in flight",
-            in_flight=in_flight,
-            polling=True,
-            peers=SERVERS,
-        )
-
-
-SCENARIOS = {scenario.name: scenario for scenario in (*fan_out(), *growth(), *rooms(), *polling())}
+SCENARIOS = {scenario.name: scenario for scenario in (*fan_out(), *growth(), *rooms())}
