@@ -23,6 +23,7 @@ LOGS = os.path.join(ROOT, "build", "test-logs")
 # Builds besides build/, and how they differ from it.
 SANITIZED = "build-asan"
 FALLBACK = "build-fallback"
+BENCH = "build-bench"
 BUILDS = {
     SANITIZED: [
         "--buildtype=debugoptimized",
@@ -32,6 +33,7 @@ BUILDS = {
         "-Dc_args=-fno-sanitize-recover=undefined -fno-omit-frame-pointer",
     ],
     FALLBACK: ["--buildtype=debugoptimized", "-Ddirect_write=false"],
+    BENCH: ["-Dbench=true", "-Dtests=false", "-Dwerror=true"],
 }
 SANITIZE_ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1",
@@ -271,6 +273,11 @@ def fallback_unit(log):
     return built(FALLBACK, log) or meson_suite(FALLBACK, "unit", log)
 
 
+def bench(log):
+    """That the load generator counts rightly; how fast anything is, is no matter of tests."""
+    return built(BENCH, log) or meson_suite(BENCH, "bench", log)
+
+
 def sanitized_unit(log):
     return built(SANITIZED, log) or meson_suite(SANITIZED, "unit", log, SANITIZE_ENVIRONMENT)
 
@@ -315,6 +322,7 @@ SUITES = {
     "promises": cluster_promises,
     "deploy": deploy,
     "fallback": fallback_unit,
+    "bench": bench,
     "asan-unit": sanitized_unit,
     "asan-fuzz": sanitized_fuzz,
     "asan-app": sanitized_program,

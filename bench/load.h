@@ -1,0 +1,127 @@
+/*
+ * The load generator: one process that publishes and worker processes that are the clients. They
+ * share one struct load, which the first process makes before it forks. Who writes what is said at
+ * each part of it.
+ */
+#ifndef BENCH_LOAD_H
+#define BENCH_LOAD_H
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#define LOAD_TARGETS 16
+#define LOAD_SERVERS 16
+#define LOAD_WORKERS 32
+#define LOAD_WORKER_CLIENTS 19000 /* each worker stays below 20 000 descriptors */
+#define LOAD_SLOTS 4096		  /* messages that are remembered; a power of two */
+#define LOAD_IN_FLIGHT 1024
+#define LOAD_PAYLOAD 65536
+#define LOAD_TEXT (LOAD_PAYLOAD + 256) /* bytes of a packet with its payload */
+
+struct load_options {
+	struct sockaddr_in targets[LOAD_TARGETS];
+	size_t target_count;
+	size_t clients, workers, rooms, room_size, payload, in_flight;
+	uint64_t messages;
+	double seconds;
+	double patience;	 /* seconds that a message may take before it counts as lost */
+	double connect_patience; /* seconds for all clients to connect */
+	size_t at_once;		 /* connects under way in each worker */
+	const char *namespace;
+	const char *trigger;
+	pid_t servers[LOAD_SERVERS];
+	size_t server_count;
+};
+
+/* One published message. The first process fills it; the workers count in it. */
+struct load_slot {
+	_Atomic uint64_t number;
+	uint64_t published_ns;
+	uint64_t expected;
+	_Atomic uint64_t received;
+};
+
+/* Times from 1 µs to hours, with 64 steps in each doubling, so within 1.6 %. */
+#define LOAD_STEPS 64
+#define LOAD_BUCKETS (LOAD_STEPS * 42)
+
+/* What one worker saw. Only that worker writes it. */
+struct load_seen {
+	_Atomic uint64_t connected;
+	_Atomic uint64_t joined; /* clients whose way into their rooms was asked for */
+	_Atomic uint64_t deliveries;
+	_Atomic uint64_t
+		settled; /* how many times it was asked to count what is missing, and did */
+	uint64_t lost, out_of_order, corrupt;
+	uint64_t latency[LOAD_BUCKETS];
+};
+
+struct load {
+	struct load_options options;
+	int done;		/* an eventfd: some message reached all its clients */
+	_Atomic uint64_t last;	/* the highest number that was published */
+	_Atomic uint64_t asked; /* how many times the workers were asked to settle */
+	struct load_slot slots[LOAD_SLOTS];
+	struct load_seen seen[LOAD_WORKERS];
+};
+
+/* load.c */
+uint64_t load_now(void);
+void load_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+static inline struct load_slot *load_slot(struct load *load, uint64_t number)
+{
+	return &load->slots[number & (LOAD_SLOTS - 1)];
+}
+
+/* Whether message @number is for client @client: all of them, or one room after the other. */
+static inline bool load_is_for(const struct load_options *options, uint64_t number, uint64_t client)
+{
+	uint64_t first;
+
+	if (!options->rooms)
+		return true;
+	first = number % options->rooms * options->room_size % options->clients;
+	return (client + options->clients - first) % options->clients < options->room_size;
+}
+
+/* load_packet.c: the texts that clients are to get. */
+size_t load_packet_text(const struct load_options *options, uint64_t number, char *text);
+
+/* load_worker.c: be worker @worker of a load, whose clients begin with number @first. */
+void load_worker(struct load *load, size_t worker, size_t first, size_t count)
+	__attribute__((noreturn));
+
+/* load_trigger.c */
+struct load_trigger;
+struct load_trigger *load_trigger_open(const struct load_options *options);
+void load_trigger_join(struct load_trigger *trigger, const char *id, size_t room);
+/* Publish messages first … first + count - 1, in one write where the trigger can. */
+void load_trigger_publish(struct load_trigger *trigger, uint64_t first, size_t count);
+/* Take in what the trigger's other end answers, waiting for all of it if @all. */
+void load_trigger_read(struct load_trigger *trigger, bool all);
+void load_trigger_free(struct load_trigger *trigger);
+
+/* load_report.c */
+struct load_usage {
+	uint64_t user_us, system_us, voluntary, involuntary;
+};
+
+void load_usage_read(pid_t pid, struct load_usage *ret_usage);
+void load_latency_add(struct load_seen *seen, uint64_t ns);
+
+struct load_result {
+	uint64_t messages, unfinished;
+	double connect_seconds, seconds;
+	struct load_usage before[LOAD_SERVERS], after[LOAD_SERVERS];
+};
+
+/* Print the JSON object. Return: whether everything arrived, once and in order. */
+bool load_report(const struct load *load, const struct load_result *result, FILE *file);
+
+#endif
