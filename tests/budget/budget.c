@@ -285,6 +285,27 @@ static void count_rooms(size_t first_client, const char *join, const char *leave
 	count_end(leave, MEASURED * IN_ROOM);
 }
 
+/* Rooms of one client, who makes and ends them. */
+static void count_new_rooms(void)
+{
+	enum { NEW = 1000 };
+	static char fresh[NEW][16];
+	for (size_t i = 0; i < NEW; i++)
+		snprintf(fresh[i], sizeof(fresh[i]), "new-%06zu", i);
+	for (size_t pass = 0; pass < 2; pass++) {
+		count_begin();
+		for (size_t i = 0; i < NEW; i++)
+			peal_socket_join(rig.sockets[5000 + i], fresh[i]);
+		if (pass)
+			count_end("join that makes a room", NEW);
+		count_begin();
+		for (size_t i = 0; i < NEW; i++)
+			peal_socket_leave(rig.sockets[5000 + i], fresh[i]);
+		if (pass)
+			count_end("leave that ends a room", NEW);
+	}
+}
+
 static void count_all_rooms(void)
 {
 	fill_rooms(0, MEASURED, 0, 1);
@@ -295,6 +316,7 @@ static void count_all_rooms(void)
 	count_rooms(7000, "join, 100 000 rooms", "leave, 100 000 rooms",
 		    "broadcast to ten, 100 000 rooms",
 		    "broadcast to ten except ten, 100 000 rooms");
+	count_new_rooms();
 }
 
 /* --- the report --------------------------------------------------------------------------------
