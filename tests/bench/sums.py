@@ -108,7 +108,8 @@ def main():
         before = len(result.failures) + len(result.errors)
         case.run(result)
         problems = (result.failures + result.errors)[before:]
-        print(f"{'not ok' if problems else 'ok'} {number} - {case.id().split(".")[-1].removeprefix("test_").replace('_', ' ')}")
+        title = case.id().split(".")[-1].removeprefix("test_").replace("_", " ")
+        print(f"{'not ok' if problems else 'ok'} {number} - {title}")
         for _, problem in problems:
             print("# " + problem.rstrip().replace("\n", "\n# "))
     return 0 if result.wasSuccessful() else 1
