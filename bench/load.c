@@ -24,12 +24,13 @@
 
 static const char usage[] =
 	"usage: load --connect HOST:PORT[,HOST:PORT...] --clients N --trigger TRIGGER\n"
-	"            [--workers W] [--room-count R --room-size S] [--namespace NAME] [--payload "
-	"BYTES]\n"
-	"            [--in-flight K] [--seconds S | --messages M] [--patience S] [--pid P]...\n"
+	"            [--workers W] [--room-count R --room-size S] [--namespace NAME]\n"
+	"            [--payload BYTES] [--in-flight K] [--seconds S | --messages M]\n"
+	"            [--patience S] [--nap US] [--pid P]...\n"
 	"TRIGGER is redis://ADDRESS:PORT, or http://ADDRESS:PORT with the key in PEAL_API_KEY.\n"
-	"K messages are published at a time; the next K follow when all clients have the last of "
-	"them.\n";
+	"K messages are published at a time; the next K follow when all have the last of them.\n"
+	"With --nap the clients look at their sockets at times and are not woken by each message:\n"
+	"what it takes to wake them is then not in the server's time, and latencies are coarser.\n";
 
 uint64_t load_now(void)
 {
@@ -95,6 +96,7 @@ enum word {
 	MESSAGES,
 	TRIGGER,
 	PATIENCE,
+	NAP,
 	PID,
 };
 
@@ -111,6 +113,7 @@ static const struct option words[] = {
 	{ "messages", required_argument, NULL, MESSAGES },
 	{ "trigger", required_argument, NULL, TRIGGER },
 	{ "patience", required_argument, NULL, PATIENCE },
+	{ "nap", required_argument, NULL, NAP },
 	{ "pid", required_argument, NULL, PID },
 	{ NULL, 0, NULL, 0 },
 };
@@ -144,6 +147,8 @@ static void set_option(struct load_options *options, int option, const char *tex
 		options->trigger = text;
 	else if (option == PATIENCE)
 		options->patience = number_of(name, text, 0.1, 600);
+	else if (option == NAP)
+		options->nap_us = (unsigned)number_of(name, text, 0, 100000);
 	else if (options->server_count == LOAD_SERVERS)
 		load_fail("--pid can be given %d times", LOAD_SERVERS);
 	else

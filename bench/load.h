@@ -31,7 +31,8 @@ struct load_options {
 	double seconds;
 	double patience;	 /* seconds that a message may take before it counts as lost */
 	double connect_patience; /* seconds for all clients to connect */
-	size_t at_once;		 /* connects under way in each worker */
+	unsigned nap_us; /* how long workers sleep between looks; 0: until something comes */
+	size_t at_once;	 /* connects under way in each worker */
 	const char *namespace;
 	const char *trigger;
 	pid_t servers[LOAD_SERVERS];

@@ -307,7 +307,8 @@ static void settle(struct worker *worker)
 static void turn(struct worker *worker)
 {
 	struct epoll_event events[512];
-	int count = epoll_wait(worker->epoll, events, 512, 50);
+	unsigned nap_us = worker->options->nap_us;
+	int count = epoll_wait(worker->epoll, events, 512, nap_us ? 0 : 50);
 
 	for (int at = 0; at < count; at++) {
 		struct client *client = events[at].data.ptr;
@@ -321,6 +322,9 @@ static void turn(struct worker *worker)
 	}
 	if (!count)
 		settle(worker);
+	/* Who sleeps here and not in epoll_wait() is not woken by those who send. */
+	if (nap_us && count < 512)
+		usleep(nap_us);
 }
 
 void load_worker(struct load *load, size_t number, size_t first, size_t count)
