@@ -50,6 +50,7 @@ def judge(goal, measured, rounds):
         "goal": f"{goal.relation} {goal.bound:g}",
         "quartiles": values,
         "verdict": verdict,
+        "median_meets": bool(values) and goal.met(values[1]),
     }
 
 
@@ -129,9 +130,10 @@ def text(summary):
     if summary["goals"]:
         goals = [("figure", "ratio", "goal", "median [quartiles]", "")]
         for goal in summary["goals"]:
-            goals.append(
-                (goal["figure"], goal["ratio"], goal["goal"], spread(goal["quartiles"], 3), goal["verdict"])
-            )
+            verdict = goal["verdict"]
+            if verdict == "met" and not goal["median_meets"]:
+                verdict = "met, though not by the median"
+            goals.append((goal["figure"], goal["ratio"], goal["goal"], spread(goal["quartiles"], 3), verdict))
         parts.append(table(goals))
         if summary["rounds"] < DECIDING_ROUNDS:
             parts.append(f"Fewer than {DECIDING_ROUNDS} rounds decide nothing.")
