@@ -15,6 +15,7 @@ import time
 
 PATIENCE = 20  # seconds that anything may take; it ends a hanging test and decides none
 HOST = "127.0.0.1"
+KEY = "the-key-of-the-tests-of-the-load"
 processes = []
 
 
@@ -33,7 +34,8 @@ def start(command):
 
 
 def environment():
-    return {name: value for name, value in os.environ.items() if not name.startswith("PEAL_")}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PEAL_")}
+    return {**clean, "PEAL_API_KEY": KEY}
 
 
 def await_port(port):
@@ -123,7 +125,9 @@ def cases(load, floor, peal):
     if not peal:
         return
     _, port = serve(peal, "serve")
-    yield "the program", wrong(run(load, port, redis, *common, "--in-flight", "8"), 0, **everything)
+    words = (*common, "--in-flight", "8")
+    yield "the HTTP API as the trigger", wrong(run(load, port, f"http://{HOST}:{port}", *words), 0, **everything)
+    yield "the program", wrong(run(load, port, redis, *words), 0, **everything)
     words = ("--clients", "20", "--messages", "40", "--room-count", "10", "--room-size", "5", "--in-flight", "4")
     yield "rooms of the program", wrong(
         run(load, port, redis, *words), 0, messages=40, deliveries=200, lost=0, out_of_order=0, corrupt=0
