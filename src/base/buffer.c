@@ -11,7 +11,7 @@ void peal_buffer_deinit(struct peal_buffer *buffer)
 	*buffer = (struct peal_buffer){ .ceiling = buffer->ceiling };
 }
 
-char *peal_buffer_reserve(struct peal_buffer *buffer, size_t extra)
+char *peal_buffer_grow(struct peal_buffer *buffer, size_t extra)
 {
 	if (buffer->error)
 		return NULL;
@@ -33,17 +33,6 @@ char *peal_buffer_reserve(struct peal_buffer *buffer, size_t extra)
 		buffer->capacity = capacity;
 	}
 	return buffer->bytes + buffer->length;
-}
-
-void peal_buffer_append(struct peal_buffer *buffer, const void *bytes, size_t length)
-{
-	char *to = peal_buffer_reserve(buffer, length);
-	if (!to)
-		return;
-	if (length)
-		memcpy(to, bytes, length);
-	buffer->length += length;
-	buffer->bytes[buffer->length] = '\0';
 }
 
 void peal_buffer_append_format(struct peal_buffer *buffer, const char *format, ...)

@@ -19,12 +19,37 @@ struct peal_buffer {
 #define PEAL_BUFFER(limit) ((struct peal_buffer){ .ceiling = (limit) })
 
 void peal_buffer_deinit(struct peal_buffer *buffer);
-/* Make room for @extra more bytes and return where to write them; NULL on failure. Add to ->length
- * what was written. */
-char *peal_buffer_reserve(struct peal_buffer *buffer, size_t extra);
-void peal_buffer_append(struct peal_buffer *buffer, const void *bytes, size_t length);
+/* For peal_buffer_reserve(), when the memory there is does not do. */
+char *peal_buffer_grow(struct peal_buffer *buffer, size_t extra);
 void peal_buffer_append_format(struct peal_buffer *buffer, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* Make room for @extra more bytes and a NUL, and return where to write them; NULL on failure. Tell
+ * peal_buffer_wrote() what was written. */
+static inline char *peal_buffer_reserve(struct peal_buffer *buffer, size_t extra)
+{
+	if (__builtin_expect(!buffer->error && extra < buffer->capacity - buffer->length &&
+				     buffer->length + extra <= buffer->ceiling,
+			     1))
+		return buffer->bytes + buffer->length;
+	return peal_buffer_grow(buffer, extra);
+}
+
+static inline void peal_buffer_wrote(struct peal_buffer *buffer, size_t length)
+{
+	buffer->length += length;
+	buffer->bytes[buffer->length] = '\0';
+}
+
+static inline void peal_buffer_append(struct peal_buffer *buffer, const void *bytes, size_t length)
+{
+	char *to = peal_buffer_reserve(buffer, length);
+	if (!to)
+		return;
+	if (length)
+		memcpy(to, bytes, length);
+	peal_buffer_wrote(buffer, length);
+}
 
 static inline void peal_buffer_append_text(struct peal_buffer *buffer, const char *text)
 {
