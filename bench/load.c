@@ -23,14 +23,21 @@
 #include <unistd.h>
 
 static const char usage[] =
-	"usage: load --connect HOST:PORT[,HOST:PORT...] --clients N --trigger TRIGGER\n"
-	"            [--workers W] [--room-count R --room-size S] [--namespace NAME]\n"
-	"            [--payload BYTES] [--in-flight K] [--seconds S | --messages M]\n"
-	"            [--patience S] [--nap US] [--pid P]...\n"
-	"TRIGGER is redis://ADDRESS:PORT, or http://ADDRESS:PORT with the key in PEAL_API_KEY.\n"
+	"usage: load --connect HOST:PORT[,HOST:PORT...] --clients N [--trigger "
+	"TRIGGER[,TRIGGER...]]\n"
+	"            [--transport websocket|polling] [--workers W] [--namespace NAME]\n"
+	"            [--room-count R --room-size S] [--except E] [--stalled N]\n"
+	"            [--payload BYTES] [--binary] [--in-flight K] [--ack MS] [--patience S]\n"
+	"            [--redis redis://ADDRESS:PORT] [--pid P]...\n"
+	"            [--seconds S | --messages M | --hold]\n"
+	"TRIGGER is redis://ADDRESS:PORT, or http://ADDRESS:PORT with the key in PEAL_API_KEY; "
+	"with\n"
+	"several they take turns, without one nothing is published.\n"
 	"K messages are published at a time; the next K follow when all have the last of them.\n"
-	"With --nap the clients look at their sockets at times and are not woken by each message:\n"
-	"what it takes to wake them is then not in the server's time, and latencies are coarser.\n";
+	"The first E clients are in a room that no message is for; the first N never read.\n"
+	"With --ack each message is acknowledged, and the HTTP trigger says by how many.\n"
+	"With --hold the parts to measure are read from the standard input, one a line:\n"
+	"`measure SECONDS`, `messages M`, `memory`, `leave`. Each is answered by a line of JSON.\n";
 
 uint64_t load_now(void)
 {
@@ -50,6 +57,29 @@ void load_fail(const char *format, ...)
 	va_end(arguments);
 	fprintf(stderr, "\n");
 	exit(2);
+}
+
+/* What a stretch of clients, which may go on with the first, has below @first. */
+static uint64_t within(uint64_t begin, uint64_t size, uint64_t clients, uint64_t first)
+{
+	uint64_t end = begin + size, count = 0;
+
+	if (begin < first)
+		count += (end < first ? end : first) - begin;
+	if (end > clients)
+		count += end - clients < first ? end - clients : first;
+	return count;
+}
+
+uint64_t load_recipients(const struct load_options *options, uint64_t number)
+{
+	uint64_t without = options->except > options->stalled ? options->except : options->stalled;
+	uint64_t begin;
+
+	if (!options->rooms)
+		return options->clients - without;
+	begin = number % options->rooms * options->room_size % options->clients;
+	return options->room_size - within(begin, options->room_size, options->clients, without);
 }
 
 static double number_of(const char *name, const char *text, double least, double most)
@@ -83,6 +113,25 @@ static void set_targets(struct load_options *options, const char *text)
 	free(copy);
 }
 
+static void set_triggers(struct load_options *options, const char *text)
+{
+	/* They are used as long as the process runs. */
+	char *copy = strdup(text), *rest = NULL;
+
+	for (char *at = strtok_r(copy, ",", &rest); at; at = strtok_r(NULL, ",", &rest)) {
+		if (options->trigger_count == LOAD_TRIGGERS)
+			load_fail("--trigger takes %d of them", LOAD_TRIGGERS);
+		options->triggers[options->trigger_count++] = at;
+	}
+}
+
+static bool is_polling(const char *text)
+{
+	if (strcmp(text, "polling") != 0 && strcmp(text, "websocket") != 0)
+		load_fail("--transport is websocket or polling");
+	return *text == 'p';
+}
+
 enum word {
 	CONNECT,
 	CLIENTS,
@@ -96,7 +145,13 @@ enum word {
 	MESSAGES,
 	TRIGGER,
 	PATIENCE,
-	NAP,
+	TRANSPORT,
+	BINARY,
+	EXCEPT,
+	ACK,
+	STALLED,
+	REDIS,
+	HOLD,
 	PID,
 };
 
@@ -113,7 +168,13 @@ static const struct option words[] = {
 	{ "messages", required_argument, NULL, MESSAGES },
 	{ "trigger", required_argument, NULL, TRIGGER },
 	{ "patience", required_argument, NULL, PATIENCE },
-	{ "nap", required_argument, NULL, NAP },
+	{ "transport", required_argument, NULL, TRANSPORT },
+	{ "binary", no_argument, NULL, BINARY },
+	{ "except", required_argument, NULL, EXCEPT },
+	{ "ack", required_argument, NULL, ACK },
+	{ "stalled", required_argument, NULL, STALLED },
+	{ "redis", required_argument, NULL, REDIS },
+	{ "hold", no_argument, NULL, HOLD },
 	{ "pid", required_argument, NULL, PID },
 	{ NULL, 0, NULL, 0 },
 };
@@ -144,11 +205,23 @@ static void set_option(struct load_options *options, int option, const char *tex
 	else if (option == MESSAGES)
 		options->messages = (uint64_t)number_of(name, text, 1, 4e9);
 	else if (option == TRIGGER)
-		options->trigger = text;
+		set_triggers(options, text);
 	else if (option == PATIENCE)
 		options->patience = number_of(name, text, 0.1, 600);
-	else if (option == NAP)
-		options->nap_us = (unsigned)number_of(name, text, 0, 100000);
+	else if (option == TRANSPORT)
+		options->polling = is_polling(text);
+	else if (option == BINARY)
+		options->binary = true;
+	else if (option == EXCEPT)
+		options->except = (size_t)number_of(name, text, 0, 1e6);
+	else if (option == ACK)
+		options->ack_ms = (unsigned)number_of(name, text, 1, 600000);
+	else if (option == STALLED)
+		options->stalled = (size_t)number_of(name, text, 0, 1e6);
+	else if (option == REDIS)
+		options->redis = text;
+	else if (option == HOLD)
+		options->hold = true;
 	else if (options->server_count == LOAD_SERVERS)
 		load_fail("--pid can be given %d times", LOAD_SERVERS);
 	else
@@ -174,12 +247,18 @@ static void read_options(struct load_options *options, int argc, char **argv)
 		}
 		set_option(options, option, optarg);
 	}
-	if (optind < argc || !options->target_count || !options->clients || !options->trigger) {
+	if (optind < argc || !options->target_count || !options->clients) {
 		fputs(usage, stderr);
 		exit(2);
 	}
 	if (!options->rooms != !options->room_size || options->room_size > options->clients)
 		load_fail("rooms need a count and a size, which is at most that of the clients");
+	if (options->except >= options->clients || options->stalled >= options->clients)
+		load_fail("--except and --stalled are less than the clients");
+	if (options->ack_ms && (options->in_flight > 1 || !options->trigger_count))
+		load_fail("--ack needs a trigger, and goes with one message in flight");
+	if (options->rooms && !options->trigger_count)
+		load_fail("rooms need a trigger");
 	if (options->namespace[0] != '/' || strlen(options->namespace) > 100)
 		load_fail("--namespace begins with a / and has at most 100 bytes");
 	if (!options->messages && options->seconds <= 0)
@@ -256,7 +335,7 @@ static void prepare(struct load *load, uint64_t number)
 
 	slot->number = 0;
 	slot->received = 0;
-	slot->expected = options->rooms ? options->room_size : options->clients;
+	slot->expected = load_recipients(options, number);
 	slot->published_ns = load_now();
 	slot->number = number;
 	load->last = number;
@@ -280,7 +359,8 @@ static bool await_messages(struct load *load, struct load_trigger *trigger, uint
 				break;
 			finished++;
 		}
-		load_trigger_read(trigger, false);
+		if (trigger)
+			load_trigger_read(trigger, false);
 		if (finished == count)
 			return true;
 		if (load_now() > deadline)
@@ -318,7 +398,7 @@ static void run(struct load *load, struct load_trigger *trigger, struct load_res
 static void measure(struct load *load, struct load_result *result)
 {
 	const struct load_options *options = &load->options;
-	struct load_trigger *trigger = load_trigger_open(options);
+	struct load_trigger *trigger = options->trigger_count ? load_trigger_open(options) : NULL;
 	uint64_t begin = load_now();
 
 	await_sum(load, offsetof(struct load_seen, connected), options->clients, "have connected");

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #define LOAD_TARGETS 16
+#define LOAD_TRIGGERS 16
 #define LOAD_SERVERS 16
 #define LOAD_WORKERS 32
 #define LOAD_WORKER_CLIENTS 19000 /* each worker stays below 20 000 descriptors */
@@ -31,10 +32,17 @@ struct load_options {
 	double seconds;
 	double patience;	 /* seconds that a message may take before it counts as lost */
 	double connect_patience; /* seconds for all clients to connect */
-	unsigned nap_us; /* how long workers sleep between looks; 0: until something comes */
-	size_t at_once;	 /* connects under way in each worker */
+	size_t at_once;		 /* connects under way in each worker */
 	const char *namespace;
-	const char *trigger;
+	const char *triggers[LOAD_TRIGGERS]; /* message n goes through trigger n mod their count */
+	size_t trigger_count;
+	const char *redis; /* whose commands and bytes are counted; NULL: no one's */
+	bool polling;	   /* the transport; else WebSocket */
+	bool binary;	   /* the payload is an attachment */
+	bool hold;	   /* measured parts are asked for on the standard input */
+	unsigned ack_ms;   /* how long acknowledgements are awaited; 0: none are asked for */
+	size_t except;	   /* clients 0 … except - 1 are in the room "out", which gets nothing */
+	size_t stalled;	   /* clients 0 … stalled - 1 never read */
 	pid_t servers[LOAD_SERVERS];
 	size_t server_count;
 };
@@ -80,16 +88,25 @@ static inline struct load_slot *load_slot(struct load *load, uint64_t number)
 	return &load->slots[number & (LOAD_SLOTS - 1)];
 }
 
+/* Whether client @client is in room @number % rooms: the rooms follow one another. */
+static inline bool load_is_in_room(const struct load_options *options, uint64_t number,
+				   uint64_t client)
+{
+	uint64_t first = number % options->rooms * options->room_size % options->clients;
+
+	return (client + options->clients - first) % options->clients < options->room_size;
+}
+
 /* Whether message @number is for client @client: all of them, or one room after the other. */
 static inline bool load_is_for(const struct load_options *options, uint64_t number, uint64_t client)
 {
-	uint64_t first;
-
-	if (!options->rooms)
-		return true;
-	first = number % options->rooms * options->room_size % options->clients;
-	return (client + options->clients - first) % options->clients < options->room_size;
+	if (client < options->except || client < options->stalled)
+		return false;
+	return !options->rooms || load_is_in_room(options, number, client);
 }
+
+/* load.c: how many clients message @number is for. */
+uint64_t load_recipients(const struct load_options *options, uint64_t number);
 
 /* load_packet.c: the texts that clients are to get. */
 size_t load_packet_text(const struct load_options *options, uint64_t number, char *text);
@@ -101,11 +118,17 @@ void load_worker(struct load *load, size_t worker, size_t first, size_t count)
 /* load_trigger.c */
 struct load_trigger;
 struct load_trigger *load_trigger_open(const struct load_options *options);
-void load_trigger_join(struct load_trigger *trigger, const char *id, size_t room);
+void load_trigger_join(struct load_trigger *trigger, const char *id, const char *room);
 /* Publish messages first … first + count - 1, in one write where the trigger can. */
 void load_trigger_publish(struct load_trigger *trigger, uint64_t first, size_t count);
 /* Take in what the trigger's other end answers, waiting for all of it if @all. */
 void load_trigger_read(struct load_trigger *trigger, bool all);
+/*
+ * Wait for the answer to the one message that was published with --ack, which @expected clients
+ * are to acknowledge. Return: how many did; a number that is not @expected, and an error in the
+ * answer, make the load fail at its end.
+ */
+uint64_t load_trigger_acks(struct load_trigger *trigger, uint64_t expected);
 void load_trigger_free(struct load_trigger *trigger);
 
 /* load_report.c */

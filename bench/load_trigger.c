@@ -243,21 +243,28 @@ void load_trigger_publish(struct load_trigger *trigger, uint64_t first, size_t c
 }
 
 /* The emitter's request that the socket in the room of its own id joins another. */
-void load_trigger_join(struct load_trigger *trigger, const char *id, size_t room)
+void load_trigger_join(struct load_trigger *trigger, const char *id, const char *room)
 {
 	size_t from = trigger->length;
 	char text[256], channel[160];
 
 	if (trigger->http)
 		load_fail("rooms need a trigger through Redis");
-	snprintf(text, sizeof(text),
-		 "{\"type\":2,\"opts\":{\"rooms\":[\"%.64s\"],\"except\":[]},\"rooms\":[\"r%zu\"]}",
-		 id, room);
+	snprintf(
+		text, sizeof(text),
+		"{\"type\":2,\"opts\":{\"rooms\":[\"%.64s\"],\"except\":[]},\"rooms\":[\"%.32s\"]}",
+		id, room);
 	add_text(trigger, text);
 	snprintf(channel, sizeof(channel), "socket.io-request#%s#", trigger->options->namespace);
 	wrap_publish(trigger, from, channel);
 	send_all(trigger);
 	load_trigger_read(trigger, trigger->waiting > 1000);
+}
+
+uint64_t load_trigger_acks(struct load_trigger *trigger, uint64_t expected)
+{
+	(void)trigger;
+	load_fail("no trigger waits for %llu acknowledgements", (unsigned long long)expected);
 }
 
 static void set_address(const char *text, struct sockaddr_in *address)
@@ -282,19 +289,19 @@ struct load_trigger *load_trigger_open(const struct load_options *options)
 	if (!trigger)
 		load_fail("no memory");
 	trigger->options = options;
-	if (!strncmp(options->trigger, "redis://", 8)) {
-		set_address(options->trigger + 8, &address);
-	} else if (!strncmp(options->trigger, "http://", 7)) {
-		set_address(options->trigger + 7, &address);
+	if (!strncmp(options->triggers[0], "redis://", 8)) {
+		set_address(options->triggers[0] + 8, &address);
+	} else if (!strncmp(options->triggers[0], "http://", 7)) {
+		set_address(options->triggers[0] + 7, &address);
 		trigger->http = true;
 		trigger->key = getenv("PEAL_API_KEY") ? getenv("PEAL_API_KEY") : "";
 	} else {
-		load_fail("the trigger %s is none that is known", options->trigger);
+		load_fail("the trigger %s is none that is known", options->triggers[0]);
 	}
 	trigger->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (trigger->fd < 0 ||
 	    connect(trigger->fd, (struct sockaddr *)&address, sizeof(address)) != 0)
-		load_fail("cannot reach the trigger %s: %s", options->trigger, strerror(errno));
+		load_fail("cannot reach the trigger %s: %s", options->triggers[0], strerror(errno));
 	setsockopt(trigger->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(trigger->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(trigger->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));

@@ -1,9 +1,8 @@
 /*
- * A worker: some thousand clients on one epoll instance. It connects them a few at a time, joins
- * them, answers pings, and checks each message that comes: is it the one that must come next, and
- * has it the bytes that it must have.
+ * A worker: some thousand clients on one epoll instance. It connects them a few at a time,
+ * and takes the packets out of what it reads from them.
  */
-#include "load.h"
+#include "load_client.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,41 +19,15 @@
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
 
-#define READ_BYTES (256 * 1024)
 #define CLIENTS_PER_ADDRESS 20000
 
-enum stage { CONNECTING, UPGRADING, OPENING, JOINING, JOINED };
-
-struct client {
-	int fd;
-	enum stage stage;
-	size_t number;
-	uint64_t next; /* the message that must come next */
-	char *kept;    /* the beginning of something whose end has not come */
-	size_t kept_length;
-};
-
-struct worker {
-	struct load *load;
-	const struct load_options *options;
-	struct load_seen *seen;
-	struct load_trigger *joins; /* NULL: no rooms */
-	struct client *clients;
-	size_t first, count, opened, joined;
-	int epoll;
-	uint64_t settled;
-	uint64_t text_number; /* the message of @text */
-	size_t text_length;
-	char text[LOAD_TEXT];
-	char bytes[READ_BYTES + LOAD_TEXT + 16];
-};
-
 /* A frame with a mask of zeros: the payload stays readable. */
-static void send_text(const struct client *client, const char *text)
+void load_client_send(struct load_worker *worker, struct load_client *client, const char *text)
 {
 	unsigned char frame[160] = { 0x81 };
 	size_t length = strlen(text);
 
+	(void)worker;
 	if (length > 125)
 		load_fail("the namespace is too long");
 	frame[1] = (unsigned char)(0x80 | length);
@@ -64,9 +36,9 @@ static void send_text(const struct client *client, const char *text)
 		load_fail("client %zu cannot send: %s", client->number, strerror(errno));
 }
 
-static void open_one(struct worker *worker)
+static void open_one(struct load_worker *worker)
 {
-	struct client *client = &worker->clients[worker->opened];
+	struct load_client *client = &worker->clients[worker->opened];
 	const struct load_options *options = worker->options;
 	struct sockaddr_in from = { .sin_family = AF_INET };
 	struct epoll_event event = { .events = EPOLLOUT, .data.ptr = client };
@@ -90,7 +62,7 @@ static void open_one(struct worker *worker)
 		load_fail("epoll_ctl: %s", strerror(errno));
 }
 
-static void upgrade(struct worker *worker, struct client *client)
+static void upgrade(struct load_worker *worker, struct load_client *client)
 {
 	static const char request[] =
 		"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\n"
@@ -101,131 +73,24 @@ static void upgrade(struct worker *worker, struct client *client)
 	if (send(client->fd, request, sizeof(request) - 1, MSG_NOSIGNAL) != sizeof(request) - 1)
 		load_fail("client %zu cannot connect: %s", client->number, strerror(errno));
 	epoll_ctl(worker->epoll, EPOLL_CTL_MOD, client->fd, &event);
-	client->stage = UPGRADING;
-}
-
-static uint64_t after(const struct worker *worker, uint64_t number, const struct client *client)
-{
-	do
-		number++;
-	while (!load_is_for(worker->options, number, client->number));
-	return number;
-}
-
-static void join_rooms(struct worker *worker, const struct client *client, const char *text)
-{
-	const struct load_options *options = worker->options;
-	const char *id = strstr(text, "\"sid\":\"");
-	char name[65] = "";
-
-	if (!id || sscanf(id + 7, "%64[^\"]", name) != 1)
-		load_fail("client %zu got no id", client->number);
-	for (size_t room = 0; room < options->rooms; room++) {
-		if (load_is_for(options, room, client->number))
-			load_trigger_join(worker->joins, name, room);
-	}
-}
-
-static void on_connect(struct worker *worker, struct client *client, const char *text)
-{
-	if (worker->joins)
-		join_rooms(worker, client, text);
-	client->stage = JOINED;
-	client->next = 0;
-	client->next = after(worker, 0, client);
-	worker->joined++;
-	worker->seen->connected = worker->joined;
-}
-
-/* Count a delivery; who counts the last one of a message tells the first process. */
-static void count(struct worker *worker, uint64_t number, uint64_t now)
-{
-	struct load_slot *slot = load_slot(worker->load, number);
-
-	worker->seen->deliveries++;
-	if (slot->number != number)
-		return; /* It was given up a long time ago. */
-	load_latency_add(worker->seen, now - slot->published_ns);
-	if (atomic_fetch_add(&slot->received, 1) + 1 == slot->expected &&
-	    eventfd_write(worker->load->done, 1) != 0)
-		load_fail("eventfd: %s", strerror(errno));
-}
-
-static void check_text(struct worker *worker, uint64_t number, const char *text, size_t length)
-{
-	if (worker->text_number != number) {
-		worker->text_length = load_packet_text(worker->options, number, worker->text);
-		worker->text_number = number;
-	}
-	if (length != worker->text_length || memcmp(text, worker->text, length) != 0)
-		worker->seen->corrupt++;
-}
-
-static void on_message(struct worker *worker, struct client *client, const char *text,
-		       size_t length, uint64_t now)
-{
-	const char *at = memmem(text, length < 200 ? length : 200, "[\"bench\",", 9);
-	uint64_t number = at ? strtoull(at + 9, NULL, 10) : 0;
-
-	if (!number) {
-		worker->seen->corrupt++;
-		return;
-	}
-	if (number < client->next || number > worker->load->last ||
-	    !load_is_for(worker->options, number, client->number)) {
-		worker->seen->out_of_order++;
-		return;
-	}
-	for (; client->next < number; client->next = after(worker, client->next, client))
-		worker->seen->lost++;
-	check_text(worker, number, text, length);
-	client->next = after(worker, number, client);
-	count(worker, number, now);
-}
-
-static void on_text(struct worker *worker, struct client *client, const char *text, size_t length,
-		    uint64_t now)
-{
-	const char *namespace = worker->options->namespace;
-	char packet[130];
-
-	if (length == 1 && *text == '2') {
-		send_text(client, "3");
-	} else if (client->stage == OPENING && *text == '0') {
-		bool main = !strcmp(namespace, "/");
-
-		snprintf(packet, sizeof(packet), "40%.100s%s", main ? "" : namespace,
-			 main ? "" : ",");
-		send_text(client, packet);
-		client->stage = JOINING;
-	} else if (client->stage == JOINING && length > 2 && !memcmp(text, "40", 2)) {
-		char copy[256];
-
-		snprintf(copy, sizeof(copy), "%.*s", length < 255 ? (int)length : 255, text);
-		on_connect(worker, client, copy);
-	} else if (client->stage == JOINED && length > 2 && !memcmp(text, "42", 2)) {
-		on_message(worker, client, text, length, now);
-	} else if (length != 1 || *text != '6') {
-		load_fail("client %zu did not expect: %.*s", client->number,
-			  length < 80 ? (int)length : 80, text);
-	}
+	client->stage = LOAD_UPGRADING;
 }
 
 /* Take one frame, or the answer to the upgrade. Return: its length; 0: its end has not come. */
-static size_t take(struct worker *worker, struct client *client, char *bytes, size_t length,
-		   uint64_t now)
+static size_t take(struct load_worker *worker, struct load_client *client, char *bytes,
+		   size_t length, uint64_t now)
 {
 	const unsigned char *head = (const unsigned char *)bytes;
 	size_t size, header = 2;
 
-	if (client->stage == UPGRADING) {
+	if (client->stage == LOAD_UPGRADING) {
 		const char *end = memmem(bytes, length, "\r\n\r\n", 4);
 
 		if (!end)
 			return 0;
 		if (length < 12 || memcmp(bytes + 9, "101", 3) != 0)
 			load_fail("client %zu was refused: %.*s", client->number, 12, bytes);
-		client->stage = OPENING;
+		client->stage = LOAD_OPENING;
 		return (size_t)(end + 4 - bytes);
 	}
 	if (length < 2)
@@ -246,13 +111,15 @@ static size_t take(struct worker *worker, struct client *client, char *bytes, si
 	if (head[0] == 0x88)
 		load_fail("the server closes client %zu", client->number);
 	if (head[0] == 0x81)
-		on_text(worker, client, bytes + header, size, now);
+		load_client_text(worker, client, bytes + header, size, now);
+	else if (head[0] == 0x82)
+		load_client_binary(worker, client, bytes + header, size, now);
 	else if (head[0] != 0x8a && head[0] != 0x89)
 		load_fail("client %zu got a frame of type %02x", client->number, head[0]);
 	return header + size;
 }
 
-static void keep(struct client *client, const char *bytes, size_t length)
+static void keep(struct load_client *client, const char *bytes, size_t length)
 {
 	free(client->kept);
 	client->kept = NULL;
@@ -265,7 +132,7 @@ static void keep(struct client *client, const char *bytes, size_t length)
 	memcpy(client->kept, bytes, length);
 }
 
-static void on_readable(struct worker *worker, struct client *client)
+static void on_readable(struct load_worker *worker, struct load_client *client)
 {
 	size_t have = client->kept_length, at = 0, taken;
 	ssize_t length;
@@ -273,7 +140,7 @@ static void on_readable(struct worker *worker, struct client *client)
 
 	if (have)
 		memcpy(worker->bytes, client->kept, have);
-	length = recv(client->fd, worker->bytes + have, READ_BYTES, 0);
+	length = recv(client->fd, worker->bytes + have, LOAD_READ_BYTES, 0);
 	if (length < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (length <= 0)
@@ -287,33 +154,27 @@ static void on_readable(struct worker *worker, struct client *client)
 }
 
 /* Everything that was published is long over: what a client still waits for is lost. */
-static void settle(struct worker *worker)
+static void settle(struct load_worker *worker)
 {
 	uint64_t asked = worker->load->asked;
 
 	if (worker->settled == asked)
 		return;
-	for (size_t i = 0; i < worker->count; i++) {
-		struct client *client = &worker->clients[i];
-
-		for (; client->next <= worker->load->last;
-		     client->next = after(worker, client->next, client))
-			worker->seen->lost++;
-	}
+	for (size_t i = 0; i < worker->count; i++)
+		load_client_settle(worker, &worker->clients[i]);
 	worker->settled = asked;
 	worker->seen->settled = asked;
 }
 
-static void turn(struct worker *worker)
+static void turn(struct load_worker *worker)
 {
 	struct epoll_event events[512];
-	unsigned nap_us = worker->options->nap_us;
-	int count = epoll_wait(worker->epoll, events, 512, nap_us ? 0 : 50);
+	int count = epoll_wait(worker->epoll, events, 512, 50);
 
 	for (int at = 0; at < count; at++) {
-		struct client *client = events[at].data.ptr;
+		struct load_client *client = events[at].data.ptr;
 
-		if (client->stage != CONNECTING)
+		if (client->stage != LOAD_CONNECTING)
 			on_readable(worker, client);
 		else if (events[at].events & (EPOLLERR | EPOLLHUP))
 			load_fail("client %zu was refused", client->number);
@@ -322,14 +183,11 @@ static void turn(struct worker *worker)
 	}
 	if (!count)
 		settle(worker);
-	/* Who sleeps here and not in epoll_wait() is not woken by those who send. */
-	if (nap_us && count < 512)
-		usleep(nap_us);
 }
 
 void load_worker(struct load *load, size_t number, size_t first, size_t count)
 {
-	struct worker *worker = calloc(1, sizeof(*worker));
+	struct load_worker *worker = calloc(1, sizeof(*worker));
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!worker || !(worker->clients = calloc(count, sizeof(*worker->clients))))
@@ -340,7 +198,7 @@ void load_worker(struct load *load, size_t number, size_t first, size_t count)
 	worker->first = first;
 	worker->count = count;
 	worker->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (load->options.rooms)
+	if (load->options.rooms || load->options.except)
 		worker->joins = load_trigger_open(&load->options);
 	while (worker->joined < count) {
 		while (worker->opened < count &&

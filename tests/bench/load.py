@@ -91,8 +91,6 @@ def cases(load, floor, peal):
     yield "one in flight", wrong(run(load, port, redis, *common), 0, **everything)
     words = (*common, "--workers", "3", "--in-flight", "8")
     yield "eight in flight, three workers", wrong(run(load, port, redis, *words), 0, **everything)
-    words = (*common, "--in-flight", "8", "--nap", "300")
-    yield "clients that look at times", wrong(run(load, port, redis, *words), 0, **everything)
     for payload in (0, 70, 1000, 16384, 65536):
         answer = run(load, port, redis, *common, "--in-flight", "4", "--payload", str(payload))
         yield f"{payload} bytes of payload", wrong(answer, 0, **everything)

@@ -1,0 +1,56 @@
+/*
+ * What the files that make up a worker share: its clients. Only load_worker.c opens connections and
+ * reads them; what is in a packet is the matter of load_client.c.
+ */
+#ifndef BENCH_LOAD_CLIENT_H
+#define BENCH_LOAD_CLIENT_H
+
+#include "load.h"
+
+#define LOAD_READ_BYTES (256 * 1024)
+
+enum load_stage {
+	LOAD_CONNECTING, /* the TCP connection is on its way */
+	LOAD_UPGRADING,	 /* the answer to the HTTP request is awaited */
+	LOAD_OPENING,	 /* the session's first packet is awaited */
+	LOAD_JOINING,	 /* the answer of the namespace is awaited */
+	LOAD_JOINED,	 /* messages are awaited */
+};
+
+struct load_client {
+	int fd;
+	enum load_stage stage;
+	size_t number;
+	uint64_t next; /* the message that must come next; UINT64_MAX: none is for this client */
+	char *kept;    /* the beginning of something whose end has not come */
+	size_t kept_length;
+};
+
+struct load_worker {
+	struct load *load;
+	const struct load_options *options;
+	struct load_seen *seen;
+	struct load_trigger *joins; /* NULL: no rooms */
+	struct load_client *clients;
+	size_t first, count, opened, joined;
+	int epoll;
+	uint64_t settled;
+	uint64_t text_number; /* the message of @text */
+	size_t text_length;
+	char text[LOAD_TEXT];
+	char bytes[LOAD_READ_BYTES + LOAD_TEXT + 16];
+};
+
+/* load_client.c: take an Engine.IO packet, a text without its framing, that came at @now. */
+void load_client_text(struct load_worker *worker, struct load_client *client, const char *text,
+		      size_t length, uint64_t now);
+/* The same for a binary packet. */
+void load_client_binary(struct load_worker *worker, struct load_client *client, const char *bytes,
+			size_t length, uint64_t now);
+/* Count as lost what @client still waits for, of all that was published. */
+void load_client_settle(struct load_worker *worker, struct load_client *client);
+
+/* load_worker.c: send an Engine.IO packet, which is a text, as the transport does it. */
+void load_client_send(struct load_worker *worker, struct load_client *client, const char *text);
+
+#endif
