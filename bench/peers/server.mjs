@@ -4,13 +4,14 @@
 //
 //   node server.mjs --engine ws|uws --port P [--redis URL]
 //
-// Prints "listening PORT" when it accepts clients and, with --redis, is subscribed. Ends on SIGTERM and SIGINT.
+// The part of peal's HTTP API that the load uses is in api.mjs. Prints "listening PORT" when it accepts clients and, with --redis, is subscribed. Ends on SIGTERM and SIGINT.
 import { createRequire } from "node:module";
-import { createServer } from "node:http";
+import { STATUS_CODES, createServer } from "node:http";
 import { parseArgs } from "node:util";
 import { createAdapter } from "@socket.io/redis-adapter";
 import { createClient } from "redis";
 import { Server } from "socket.io";
+import { PATHS, call } from "./api.mjs";
 
 function fail(message) {
 	console.error(`server.mjs: ${message}`);
@@ -46,11 +47,44 @@ async function redisAdapter(url) {
 	return { adapter: createAdapter(publisher, subscriber), subscribed: () => subscriber.subscribe("peal-bench-ready", () => {}) };
 }
 
+// A request of the API to a server of node:http.
+async function onRequest(io, request, response) {
+	const path = request.url.split("?")[0];
+	if (request.method !== "POST" || !PATHS.includes(path)) {
+		response.writeHead(404).end();
+		return;
+	}
+	const parts = [];
+	for await (const part of request) parts.push(part);
+	const { status, text } = await call(io, path, request.headers.authorization, Buffer.concat(parts).toString());
+	response.writeHead(status, { "Content-Type": "application/json" }).end(text);
+}
+
+// The same to µWebSockets.js, where the request is gone after this call and the answer belongs to an open connection only.
+function onPost(io, path, response, request) {
+	const authorization = request.getHeader("authorization");
+	const parts = [];
+	let open = true;
+	response.onAborted(() => {
+		open = false;
+	});
+	response.onData(async (part, last) => {
+		parts.push(Buffer.from(part.slice(0))); // a copy: the memory is the library's
+		if (!last) return;
+		const { status, text } = await call(io, path, authorization, Buffer.concat(parts).toString());
+		if (!open) return;
+		response.cork(() => {
+			response.writeStatus(`${status} ${STATUS_CODES[status]}`).writeHeader("Content-Type", "application/json").end(text);
+		});
+	});
+}
+
 function listen(io, engine, port) {
 	if (engine === "uws") {
 		const { App, us_socket_local_port: localPort } = createRequire(import.meta.url)("@trufflesuite/uws-js-unofficial");
 		const app = App();
 		io.attachApp(app);
+		for (const path of PATHS) app.post(path, (response, request) => onPost(io, path, response, request));
 		return new Promise((resolve) => {
 			app.listen("127.0.0.1", port, (listening) => {
 				if (!listening) fail(`cannot listen on port ${port}`);
@@ -58,7 +92,7 @@ function listen(io, engine, port) {
 			});
 		});
 	}
-	const http = createServer();
+	const http = createServer((request, response) => onRequest(io, request, response).catch(() => response.destroy()));
 	io.attach(http);
 	http.on("error", (error) => fail(error.message));
 	return new Promise((resolve) => {
