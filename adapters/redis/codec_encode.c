@@ -22,9 +22,13 @@ struct encoding {
 	struct peal_codec_writer writer;
 };
 
+/* As peal_name_valid(); there is no U+0000 in front of the end. */
 static bool name_valid(const char *name)
 {
-	return name && peal_name_valid(name, strlen(name));
+	if (!name)
+		return false;
+	size_t length = strlen(name);
+	return length <= PEAL_LIMIT_NAME_BYTES && peal_utf8_valid(name, length);
 }
 
 static bool rooms_valid(const struct peal_rooms *rooms, size_t limit)
@@ -34,6 +38,24 @@ static bool rooms_valid(const struct peal_rooms *rooms, size_t limit)
 	for (size_t i = 0; i < rooms->count; i++)
 		if (!name_valid(rooms->names[i]))
 			return false;
+	return true;
+}
+
+static bool text_valid(const char *text)
+{
+	return peal_utf8_valid(text, strlen(text));
+}
+
+static bool sockets_valid(const struct peal_message *message)
+{
+	for (size_t i = 0; i < message->socket_count; i++) {
+		const struct peal_socket_info *socket = &message->sockets[i];
+		if (!text_valid(socket->id))
+			return false;
+		for (size_t k = 0; k < socket->room_count; k++)
+			if (!text_valid(socket->rooms[k]))
+				return false;
+	}
 	return true;
 }
 
@@ -48,26 +70,26 @@ static bool target_valid(const struct peal_target *target)
 
 /* --- parts --- */
 
-static void put_key_text(struct encoding *encoding, const char *key, const char *text)
+static inline void put_key_text(struct encoding *encoding, const char *key, const char *text)
 {
 	peal_codec_key(&encoding->writer, key);
 	peal_codec_text(&encoding->writer, text, strlen(text));
 }
 
-static void put_key_number(struct encoding *encoding, const char *key, uint64_t number)
+static inline void put_key_number(struct encoding *encoding, const char *key, uint64_t number)
 {
 	peal_codec_key(&encoding->writer, key);
 	peal_codec_number(&encoding->writer, number);
 }
 
-static void put_key_bool(struct encoding *encoding, const char *key, bool value)
+static inline void put_key_bool(struct encoding *encoding, const char *key, bool value)
 {
 	peal_codec_key(&encoding->writer, key);
 	peal_codec_bool(&encoding->writer, value);
 }
 
-static void put_key_rooms(struct encoding *encoding, const char *key,
-			  const struct peal_rooms *rooms)
+static inline void put_key_rooms(struct encoding *encoding, const char *key,
+				 const struct peal_rooms *rooms)
 {
 	peal_codec_key(&encoding->writer, key);
 	peal_codec_names(&encoding->writer, rooms->names, rooms->count);
@@ -265,7 +287,7 @@ static int put_answers(struct encoding *encoding)
 	return 0;
 }
 
-static void put_key_json(struct encoding *encoding, const char *key, const char *text)
+static inline void put_key_json(struct encoding *encoding, const char *key, const char *text)
 {
 	if (!text || !*text)
 		text = "{}";
@@ -415,6 +437,8 @@ static bool message_valid(const struct peal_message *message, const char *uid, u
 	if ((needs & NEEDS_ANSWER) && message->answer_count != 1)
 		return false;
 	if ((needs & (NEEDS_ANSWER | NEEDS_ANSWERS)) && !answers_valid(message))
+		return false;
+	if (!sockets_valid(message))
 		return false;
 	/* What only peal nodes understand goes to one that has told its uid. */
 	return message->type != PEAL_MESSAGE_ANSWERS || (*message->to && *uid);

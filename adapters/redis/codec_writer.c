@@ -7,7 +7,6 @@
 #include "protocol/args.h"
 #include "protocol/json.h"
 #include "protocol/msgpack.h"
-#include "protocol/text.h"
 
 static void put_comma(struct peal_codec_writer *writer)
 {
@@ -51,19 +50,29 @@ void peal_codec_close_array(struct peal_codec_writer *writer)
 		peal_buffer_append_char(writer->out, ']');
 }
 
-void peal_codec_key(struct peal_codec_writer *writer, const char *key)
+void peal_codec_key_of(struct peal_codec_writer *writer, const char *key, size_t length)
 {
-	peal_codec_text(writer, key, strlen(key));
+	struct peal_buffer *out = writer->out;
 	if (!writer->binary)
-		peal_buffer_append_char(writer->out, ':');
+		put_comma(writer);
+	char *to = peal_buffer_reserve(out, length + 3);
+	if (!to)
+		return;
+	if (writer->binary) {
+		/* The form of a string that is short. */
+		*to++ = (char)(0xa0 | length);
+		memcpy(to, key, length);
+		peal_buffer_wrote(out, 1 + length);
+		return;
+	}
+	*to++ = '"';
+	memcpy(to, key, length);
+	memcpy(to + length, "\":", 2);
+	peal_buffer_wrote(out, length + 3);
 }
 
 void peal_codec_text(struct peal_codec_writer *writer, const char *text, size_t length)
 {
-	if (!peal_utf8_valid(text, length)) {
-		writer->error = PEAL_EMIT_E_INVALID;
-		return;
-	}
 	if (writer->binary) {
 		peal_msgpack_put_string(writer->out, text, length);
 		return;

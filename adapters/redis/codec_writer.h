@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/buffer.h"
 
@@ -25,9 +26,14 @@ void peal_codec_open_map(struct peal_codec_writer *writer, size_t count);
 void peal_codec_close_map(struct peal_codec_writer *writer);
 void peal_codec_open_array(struct peal_codec_writer *writer, size_t count);
 void peal_codec_close_array(struct peal_codec_writer *writer);
-void peal_codec_key(struct peal_codec_writer *writer, const char *key);
+/* @key is one of our own: ASCII without escapes, shorter than 32 bytes. */
+void peal_codec_key_of(struct peal_codec_writer *writer, const char *key, size_t length);
+static inline void peal_codec_key(struct peal_codec_writer *writer, const char *key)
+{
+	peal_codec_key_of(writer, key, strlen(key));
+}
 
-/* Text must be UTF-8: what is not makes the message invalid. */
+/* Text that was found to be UTF-8. */
 void peal_codec_text(struct peal_codec_writer *writer, const char *text, size_t length);
 void peal_codec_number(struct peal_codec_writer *writer, uint64_t number);
 void peal_codec_bool(struct peal_codec_writer *writer, bool value);
@@ -37,7 +43,7 @@ void peal_codec_json(struct peal_codec_writer *writer, const char *text, size_t 
 /* All arguments as values, nothing for NULL: their text is valid. Those with attachments need
  * MessagePack. */
 void peal_codec_args(struct peal_codec_writer *writer, const struct peal_args *args);
-/* An array of names. */
+/* An array of names that were found to be UTF-8. */
 void peal_codec_names(struct peal_codec_writer *writer, const char *const *names, size_t count);
 
 #endif

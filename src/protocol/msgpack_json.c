@@ -4,7 +4,8 @@
  *
  * Two passes, none of which looks back. The survey notes for each array and object, in the order in
  * which they open, how many values it has, and whether it stands for an attachment: MessagePack
- * needs to know that in front. The second pass writes. An object whose keys a JavaScript object
+ * needs to know that in front. It is made when the first of them opens, so text without any is
+ * looked at once. The other pass writes. An object whose keys a JavaScript object
  * would not keep as they are is put right when it closes, in what was written.
  */
 #include "protocol/msgpack.h"
@@ -94,15 +95,14 @@ static bool take_string(struct input *input, const char **ret_start, size_t *ret
 	*ret_escaped = false;
 	for (;;) {
 		at = peal_json_skip_printed(at, end);
+		while (at < end && *at != '"' && *at != '\\')
+			at++;
 		if (at >= end)
 			return false;
 		if (*at == '"')
 			break;
-		if (*at == '\\') {
-			*ret_escaped = true;
-			at++;
-		}
-		at++;
+		*ret_escaped = true;
+		at += 2;
 	}
 	*ret_start = input->at;
 	*ret_length = (size_t)((const char *)at + 1 - input->at);
@@ -162,13 +162,12 @@ static void note_member(struct container *object, enum key key, char first)
 		object->num = UINT32_MAX;
 }
 
-/* Count what each array and object holds; *ret_values: those that are in none. */
-static bool survey(struct input input, size_t attachment_count, struct pile *containers,
-		   size_t *ret_values)
+/* Count what each array and object from here on holds. */
+static bool survey(struct input input, size_t attachment_count, struct pile *containers)
 {
 	uint32_t open[DEPTH]; /* their places in @containers */
 	bool objects[DEPTH];
-	size_t depth = 0, values = 0;
+	size_t depth = 0;
 	enum key key = KEY_OTHER;
 	bool expect_key = false;
 	const char *start;
@@ -205,8 +204,6 @@ static bool survey(struct input input, size_t attachment_count, struct pile *con
 		}
 		if (top)
 			top->count++;
-		else
-			values++;
 		if (c == '{' || c == '[') {
 			struct container *added = depth < DEPTH ? pile_add(containers) : NULL;
 			if (!added)
@@ -226,7 +223,6 @@ static bool survey(struct input input, size_t attachment_count, struct pile *con
 				top->num = num_of(start, length, attachment_count);
 		}
 	}
-	*ret_values = values;
 	return !depth;
 }
 
@@ -234,7 +230,8 @@ static bool survey(struct input input, size_t attachment_count, struct pile *con
 
 struct writer {
 	struct peal_buffer *out;
-	const struct container *containers;
+	struct pile containers; /* of the survey */
+	bool surveyed;
 	size_t next;	     /* container */
 	struct pile members; /* of all objects that are open */
 	size_t moved, may_move;
@@ -302,7 +299,13 @@ struct level {
 static int write_opening(struct writer *writer, struct input *input, bool object,
 			 struct level *level)
 {
-	const struct container *container = &writer->containers[writer->next++];
+	if (!writer->surveyed) {
+		if (!survey(*input, writer->attachment_count, &writer->containers))
+			return writer->containers.failed ? -ENOMEM : -EINVAL;
+		writer->surveyed = true;
+	}
+	const struct container *containers = writer->containers.items;
+	const struct container *container = &containers[writer->next++];
 	*level = (struct level){ writer->out->length, writer->members.count, object };
 	if (container->placeholder && object && writer->attachment_count) {
 		/* Text may name one attachment a thousand times; no packet has so many. */
@@ -385,6 +388,8 @@ static int write_values(struct writer *writer, struct input input)
 			continue;
 		}
 		if (*input.at == '}' || *input.at == ']') {
+			if (!depth)
+				return -EINVAL;
 			if (levels[--depth].object)
 				close_object(writer, &levels[depth]);
 			expect_key = false;
@@ -423,28 +428,21 @@ int peal_msgpack_put_json(struct peal_buffer *out, const char *text, size_t leng
 {
 	struct container few_containers[32];
 	struct peal_msgpack_member few_members[32];
-	struct pile containers = PILE(few_containers);
 	struct input input = { text, text, text + length };
-	size_t values;
-	int r = -EINVAL;
 
 	if (length > PEAL_LIMIT_FRAME_BYTES) {
 		out->error = out->error ? out->error : -EMSGSIZE;
 		return 0;
 	}
-	if (survey(input, attachment_count, &containers, &values)) {
-		struct writer writer = { .out = out,
-					 .containers = containers.items,
-					 .members = PILE(few_members),
-					 .may_move = MOVES * length,
-					 .attachments = attachments,
-					 .attachment_count = attachment_count };
-		r = write_values(&writer, input);
-		pile_deinit(&writer.members);
-	}
-	if (containers.failed)
-		r = -ENOMEM;
-	pile_deinit(&containers);
+	struct writer writer = { .out = out,
+				 .containers = PILE(few_containers),
+				 .members = PILE(few_members),
+				 .may_move = MOVES * length,
+				 .attachments = attachments,
+				 .attachment_count = attachment_count };
+	int r = write_values(&writer, input);
+	pile_deinit(&writer.members);
+	pile_deinit(&writer.containers);
 	if (r == -ENOMEM)
 		out->error = out->error ? out->error : -ENOMEM;
 	return r == -EINVAL ? PEAL_EMIT_E_INVALID : 0;

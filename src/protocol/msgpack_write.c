@@ -13,12 +13,16 @@
 #define SAFE_INTEGER 9007199254740991.0
 
 /* A byte that tells the form, and a number of @size bytes behind it, the highest first. */
-static void put_head(struct peal_buffer *out, unsigned char form, uint64_t number, size_t size)
+static inline void put_head(struct peal_buffer *out, unsigned char form, uint64_t number,
+			    size_t size)
 {
-	unsigned char head[9] = { form };
+	char *head = peal_buffer_reserve(out, size + 1);
+	if (!head)
+		return;
 	for (size_t i = size; i; i--, number >>= 8)
-		head[i] = (unsigned char)number;
-	peal_buffer_append(out, head, size + 1);
+		head[i] = (char)number;
+	head[0] = (char)form;
+	peal_buffer_wrote(out, size + 1);
 }
 
 void peal_msgpack_put_nil(struct peal_buffer *out)
@@ -92,7 +96,7 @@ size_t peal_msgpack_string_head(size_t length, unsigned char ret_head[5])
 	return size + 1;
 }
 
-void peal_msgpack_put_string(struct peal_buffer *out, const char *text, size_t length)
+static void put_long_string(struct peal_buffer *out, const char *text, size_t length)
 {
 	unsigned char head[5];
 	if (length > UINT32_MAX) {
@@ -105,6 +109,20 @@ void peal_msgpack_put_string(struct peal_buffer *out, const char *text, size_t l
 		return;
 	peal_buffer_append(out, head, size);
 	peal_buffer_append(out, text, length);
+}
+
+void peal_msgpack_put_string(struct peal_buffer *out, const char *text, size_t length)
+{
+	if (length >= 0x20) {
+		put_long_string(out, text, length);
+		return;
+	}
+	char *to = peal_buffer_reserve(out, 1 + length);
+	if (!to)
+		return;
+	*to = (char)(0xa0 | length);
+	memcpy(to + 1, text, length);
+	peal_buffer_wrote(out, 1 + length);
 }
 
 void peal_msgpack_put_text(struct peal_buffer *out, const char *text)
