@@ -7,7 +7,9 @@ import sys
 import unittest
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "bench"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "..", "bench"), os.path.join(HERE, "..", "support")]
+import cases  # noqa: E402
 import report  # noqa: E402
 import run  # noqa: E402
 from scenarios import DECIDING_ROUNDS, PEERS, SCENARIOS, Goal, Scenario  # noqa: E402
@@ -100,20 +102,5 @@ class Checks(unittest.TestCase):
                 run.checked(Named, self.scenario, output)
 
 
-def main():
-    result = unittest.TestResult()
-    cases = [case for group in (Sums, Checks) for case in unittest.defaultTestLoader.loadTestsFromTestCase(group)]
-    print(f"1..{len(cases)}")
-    for number, case in enumerate(cases, 1):
-        before = len(result.failures) + len(result.errors)
-        case.run(result)
-        problems = (result.failures + result.errors)[before:]
-        title = case.id().split(".")[-1].removeprefix("test_").replace("_", " ")
-        print(f"{'not ok' if problems else 'ok'} {number} - {title}")
-        for _, problem in problems:
-            print("# " + problem.rstrip().replace("\n", "\n# "))
-    return 0 if result.wasSuccessful() else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cases.main(Sums, Checks))
