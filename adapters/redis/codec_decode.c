@@ -76,11 +76,8 @@ static int decode_broadcast(struct peal_decoder *decoder, struct peal_msgpack_re
 	if (!peal_msgpack_next(reader, &item) || item.type != PEAL_MSGPACK_ARRAY || item.count < 3)
 		return PEAL_CODEC_E_MALFORMED;
 	uint32_t more = item.count - 3;
-	struct peal_msgpack_reader at = *reader;
-	if (!peal_msgpack_next(&at, &item) || !peal_msgpack_skip(reader))
-		return PEAL_CODEC_E_MALFORMED;
-	int r = 0;
-	if (item.type == PEAL_MSGPACK_STRING)
+	int r = peal_decode_value(reader, &item);
+	if (!r && item.type == PEAL_MSGPACK_STRING)
 		r = peal_decode_name(decoder, &item, &decoder->message.uid);
 	if (!r)
 		r = peal_decode_packet(decoder, reader, "/");
@@ -139,11 +136,21 @@ static int convert(struct peal_decoder *decoder, const char *payload, size_t len
 	return peal_decode_error(peal_buffer_error(&decoder->converted));
 }
 
+static int note_sender(struct peal_decoder *decoder, const struct peal_msgpack_item *key,
+		       struct peal_msgpack_reader *reader, void *context)
+{
+	struct peal_msgpack_item value;
+	(void)context;
+	int r = peal_decode_value(reader, &value);
+	if (!r && peal_decode_is(key, "uid"))
+		r = peal_decode_name(decoder, &value, &decoder->message.uid);
+	return r;
+}
+
 /* What members tell each other is kept as text; only who tells it is looked for. */
 static int decode_announcement(struct peal_decoder *decoder, const char *payload, size_t length)
 {
 	struct peal_message *message = &decoder->message;
-	struct peal_msgpack_item item, key, value;
 	int r = take_json(decoder, &payload, &length);
 	if (r)
 		return r;
@@ -152,20 +159,9 @@ static int decode_announcement(struct peal_decoder *decoder, const char *payload
 		return r;
 	struct peal_msgpack_reader reader =
 		peal_msgpack_reader(decoder->converted.bytes, decoder->converted.length);
-	if (!peal_msgpack_next(&reader, &item))
-		return PEAL_CODEC_E_MALFORMED;
-	for (uint32_t count = item.count; count; count--) {
-		if (!peal_msgpack_next(&reader, &key))
-			return PEAL_CODEC_E_MALFORMED;
-		struct peal_msgpack_reader at = reader;
-		if (!peal_msgpack_skip(&reader) || !peal_msgpack_next(&at, &value))
-			return PEAL_CODEC_E_MALFORMED;
-		if (peal_decode_is(&key, "uid")) {
-			r = peal_decode_name(decoder, &value, &message->uid);
-			if (r)
-				return r;
-		}
-	}
+	r = peal_decode_map(decoder, &reader, note_sender, NULL);
+	if (r)
+		return r;
 	char *text = peal_arena_take(&decoder->arena, length + 1);
 	if (!text)
 		return -ENOMEM;
@@ -177,8 +173,8 @@ static int decode_announcement(struct peal_decoder *decoder, const char *payload
 	return 0;
 }
 
-static int decode_map(struct peal_decoder *decoder, enum peal_channel_kind kind,
-		      struct peal_msgpack_reader *reader)
+static int decode_named(struct peal_decoder *decoder, enum peal_channel_kind kind,
+			struct peal_msgpack_reader *reader)
 {
 	return kind == PEAL_CHANNEL_REQUEST ? peal_decode_request(decoder, reader)
 					    : peal_decode_response(decoder, reader);
@@ -213,9 +209,9 @@ int peal_codec_decode(struct peal_decoder *decoder, const struct peal_channel *c
 		if (r)
 			return r;
 		reader = peal_msgpack_reader(decoder->converted.bytes, decoder->converted.length);
-		r = decode_map(decoder, channel->kind, &reader);
+		r = decode_named(decoder, channel->kind, &reader);
 	} else {
-		r = decode_map(decoder, channel->kind, &reader);
+		r = decode_named(decoder, channel->kind, &reader);
 	}
 	if (r)
 		return r;

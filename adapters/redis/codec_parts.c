@@ -24,10 +24,27 @@ int peal_decode_skip(struct peal_msgpack_reader *reader)
 	return peal_msgpack_skip(reader) ? 0 : PEAL_CODEC_E_MALFORMED;
 }
 
-bool peal_decode_is(const struct peal_msgpack_item *item, const char *text)
+int peal_decode_value(struct peal_msgpack_reader *reader, struct peal_msgpack_item *ret_item)
 {
-	return item->type == PEAL_MSGPACK_STRING && item->length == strlen(text) &&
-	       !memcmp(item->bytes, text, item->length);
+	return peal_msgpack_next(reader, ret_item) && peal_msgpack_skip_inside(reader, ret_item)
+		       ? 0
+		       : PEAL_CODEC_E_MALFORMED;
+}
+
+int peal_decode_map(struct peal_decoder *decoder, struct peal_msgpack_reader *reader,
+		    peal_decode_pair_fn fn, void *context)
+{
+	struct peal_msgpack_item map, key;
+	if (!peal_msgpack_next(reader, &map) || map.type != PEAL_MSGPACK_MAP)
+		return PEAL_CODEC_E_MALFORMED;
+	for (uint32_t count = map.count; count; count--) {
+		int r = peal_decode_value(reader, &key);
+		if (!r)
+			r = fn(decoder, &key, reader, context);
+		if (r)
+			return r;
+	}
+	return 0;
 }
 
 bool peal_decode_natural(const struct peal_msgpack_item *item, uint64_t max, uint64_t *ret_value)
@@ -158,7 +175,7 @@ int peal_decode_rooms(struct peal_decoder *decoder, struct peal_msgpack_reader *
 	*ret_unusable = false;
 	if (!peal_msgpack_next(reader, &item))
 		return PEAL_CODEC_E_MALFORMED;
-	if (item.type == PEAL_MSGPACK_NIL || peal_msgpack_is_undefined(&item))
+	if (peal_decode_is_none(&item))
 		return 0;
 	if (item.type != PEAL_MSGPACK_ARRAY || item.count > limit)
 		return PEAL_CODEC_E_MALFORMED;
@@ -170,14 +187,10 @@ int peal_decode_rooms(struct peal_decoder *decoder, struct peal_msgpack_reader *
 	if (!names)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++) {
-		struct peal_msgpack_reader at = *reader;
-		if (!peal_msgpack_next(&at, &item))
-			return PEAL_CODEC_E_MALFORMED;
-		int r = peal_decode_skip(reader);
-		if (!r)
-			r = decode_room(decoder, &item, &names[usable]);
-		else
+		int r = peal_decode_value(reader, &item);
+		if (r)
 			return r;
+		r = decode_room(decoder, &item, &names[usable]);
 		if (r < 0)
 			return r;
 		usable += !r;
@@ -196,75 +209,70 @@ void peal_decode_nobody(struct peal_target *target)
 
 /* --- options --- */
 
-static int decode_flags(struct peal_decoder *decoder, struct peal_msgpack_reader *reader)
+static int note_flag(struct peal_decoder *decoder, const struct peal_msgpack_item *key,
+		     struct peal_msgpack_reader *reader, void *context)
 {
 	struct peal_message *message = &decoder->message;
-	struct peal_msgpack_item item, key, value;
-	message->target.flags = 0;
-	message->timeout_ms = 0;
-	if (!peal_msgpack_next(reader, &item))
-		return PEAL_CODEC_E_MALFORMED;
-	if (item.type == PEAL_MSGPACK_NIL || peal_msgpack_is_undefined(&item))
-		return 0;
-	if (item.type != PEAL_MSGPACK_MAP)
-		return PEAL_CODEC_E_MALFORMED;
-	for (uint32_t count = item.count; count; count--) {
-		struct peal_msgpack_reader at = *reader;
-		if (!peal_msgpack_next(&at, &key) || !peal_msgpack_skip(reader))
-			return PEAL_CODEC_E_MALFORMED;
-		at = *reader;
-		if (!peal_msgpack_next(&at, &value) || !peal_msgpack_skip(reader))
-			return PEAL_CODEC_E_MALFORMED;
-		unsigned *flags = &message->target.flags;
-		if (peal_decode_is(&key, "volatile")) {
-			*flags &= ~(unsigned)PEAL_VOLATILE;
-			*flags |= peal_decode_truth(&value) ? PEAL_VOLATILE : 0;
-		} else if (peal_decode_is(&key, "compress")) {
-			*flags &= ~(unsigned)PEAL_NO_COMPRESS;
-			*flags |= value.type == PEAL_MSGPACK_BOOL && !value.boolean
-					  ? PEAL_NO_COMPRESS
-					  : 0;
-		} else if (peal_decode_is(&key, "timeout")) {
-			double number = value.type == PEAL_MSGPACK_INT	    ? (double)value.integer
-					: value.type == PEAL_MSGPACK_DOUBLE ? value.number
-									    : 0;
-			message->timeout_ms = number >= TIMEOUT_MAX ? TIMEOUT_MAX
-					      : number >= 1	    ? (unsigned)number
+	struct peal_msgpack_item value;
+	unsigned *flags = &message->target.flags;
+	(void)context;
+	int r = peal_decode_value(reader, &value);
+	if (r)
+		return r;
+	if (peal_decode_is(key, "volatile")) {
+		*flags &= ~(unsigned)PEAL_VOLATILE;
+		*flags |= peal_decode_truth(&value) ? PEAL_VOLATILE : 0;
+	} else if (peal_decode_is(key, "compress")) {
+		*flags &= ~(unsigned)PEAL_NO_COMPRESS;
+		*flags |= value.type == PEAL_MSGPACK_BOOL && !value.boolean ? PEAL_NO_COMPRESS : 0;
+	} else if (peal_decode_is(key, "timeout")) {
+		double number = value.type == PEAL_MSGPACK_INT	    ? (double)value.integer
+				: value.type == PEAL_MSGPACK_DOUBLE ? value.number
 								    : 0;
-		}
+		message->timeout_ms = number >= TIMEOUT_MAX ? TIMEOUT_MAX
+				      : number >= 1	    ? (unsigned)number
+							    : 0;
 	}
 	return 0;
 }
 
-int peal_decode_options(struct peal_decoder *decoder, struct peal_msgpack_reader *reader)
+static int decode_flags(struct peal_decoder *decoder, struct peal_msgpack_reader *reader)
+{
+	struct peal_msgpack_reader at = *reader;
+	struct peal_msgpack_item item;
+	decoder->message.target.flags = 0;
+	decoder->message.timeout_ms = 0;
+	if (peal_msgpack_next(&at, &item) && peal_decode_is_none(&item)) {
+		*reader = at;
+		return 0;
+	}
+	return peal_decode_map(decoder, reader, note_flag, NULL);
+}
+
+/* @context: whether rooms are given that no room here can have as name. */
+static int note_option(struct peal_decoder *decoder, const struct peal_msgpack_item *key,
+		       struct peal_msgpack_reader *reader, void *context)
 {
 	struct peal_target *target = &decoder->message.target;
-	struct peal_msgpack_item item, key;
-	bool nobody = false, unusable;
+	bool *nobody = context, unusable;
+	if (peal_decode_is(key, "rooms"))
+		return peal_decode_rooms(decoder, reader, PEAL_LIMIT_CLUSTER_ROOMS, &target->rooms,
+					 nobody);
+	if (peal_decode_is(key, "except"))
+		return peal_decode_rooms(decoder, reader, PEAL_LIMIT_CLUSTER_ROOMS, &target->except,
+					 &unusable);
+	if (peal_decode_is(key, "flags"))
+		return decode_flags(decoder, reader);
+	return peal_decode_skip(reader);
+}
 
-	if (!peal_msgpack_next(reader, &item) || item.type != PEAL_MSGPACK_MAP)
-		return PEAL_CODEC_E_MALFORMED;
-	for (uint32_t count = item.count; count; count--) {
-		struct peal_msgpack_reader at = *reader;
-		int r;
-		if (!peal_msgpack_next(&at, &key) || !peal_msgpack_skip(reader))
-			return PEAL_CODEC_E_MALFORMED;
-		if (peal_decode_is(&key, "rooms"))
-			r = peal_decode_rooms(decoder, reader, PEAL_LIMIT_CLUSTER_ROOMS,
-					      &target->rooms, &nobody);
-		else if (peal_decode_is(&key, "except"))
-			r = peal_decode_rooms(decoder, reader, PEAL_LIMIT_CLUSTER_ROOMS,
-					      &target->except, &unusable);
-		else if (peal_decode_is(&key, "flags"))
-			r = decode_flags(decoder, reader);
-		else
-			r = peal_decode_skip(reader);
-		if (r)
-			return r;
-	}
-	if (nobody)
-		peal_decode_nobody(target);
-	return 0;
+int peal_decode_options(struct peal_decoder *decoder, struct peal_msgpack_reader *reader)
+{
+	bool nobody = false;
+	int r = peal_decode_map(decoder, reader, note_option, &nobody);
+	if (!r && nobody)
+		peal_decode_nobody(&decoder->message.target);
+	return r;
 }
 
 /* --- packets --- */
@@ -311,44 +319,48 @@ static bool is_ns(const struct peal_msgpack_item *item, const char *ns)
 	return peal_decode_is(item, ns);
 }
 
+struct packet {
+	bool has_data;
+	bool same; /* it is for the namespace of the channel */
+};
+
+static int note_packet(struct peal_decoder *decoder, const struct peal_msgpack_item *key,
+		       struct peal_msgpack_reader *reader, void *context)
+{
+	struct peal_message *message = &decoder->message;
+	struct packet *packet = context;
+	struct peal_msgpack_item value;
+	uint64_t number;
+	if (peal_decode_is(key, "data")) {
+		packet->has_data = true;
+		return peal_decode_event(decoder, reader);
+	}
+	int r = peal_decode_value(reader, &value);
+	if (r)
+		return r;
+	if (peal_decode_is(key, "nsp") && value.type != PEAL_MSGPACK_NIL) {
+		packet->same = is_ns(&value, message->ns);
+	} else if (peal_decode_is(key, "id")) {
+		message->packet_id = UINT64_MAX;
+		if (peal_decode_natural(&value, UINT64_MAX - 1, &number))
+			message->packet_id = number;
+	} else if (peal_decode_is(key, "type")) {
+		if (!peal_decode_natural(&value, UINT64_MAX, &number) ||
+		    (number != TYPE_EVENT && number != TYPE_BINARY_EVENT))
+			return PEAL_CODEC_E_MALFORMED;
+	}
+	return 0;
+}
+
 int peal_decode_packet(struct peal_decoder *decoder, struct peal_msgpack_reader *reader,
 		       const char *default_ns)
 {
-	struct peal_message *message = &decoder->message;
-	struct peal_msgpack_item item, key, value;
-	bool has_data = false, same = !default_ns || !strcmp(default_ns, message->ns);
-
-	message->packet_id = UINT64_MAX;
-	if (!peal_msgpack_next(reader, &item) || item.type != PEAL_MSGPACK_MAP)
-		return PEAL_CODEC_E_MALFORMED;
-	for (uint32_t count = item.count; count; count--) {
-		struct peal_msgpack_reader at = *reader;
-		if (!peal_msgpack_next(&at, &key) || !peal_msgpack_skip(reader))
-			return PEAL_CODEC_E_MALFORMED;
-		if (peal_decode_is(&key, "data")) {
-			int r = peal_decode_event(decoder, reader);
-			if (r)
-				return r;
-			has_data = true;
-			continue;
-		}
-		at = *reader;
-		if (!peal_msgpack_next(&at, &value) || !peal_msgpack_skip(reader))
-			return PEAL_CODEC_E_MALFORMED;
-		uint64_t number;
-		if (peal_decode_is(&key, "nsp") && value.type != PEAL_MSGPACK_NIL) {
-			same = is_ns(&value, message->ns);
-		} else if (peal_decode_is(&key, "id")) {
-			message->packet_id = UINT64_MAX;
-			if (peal_decode_natural(&value, UINT64_MAX - 1, &number))
-				message->packet_id = number;
-		} else if (peal_decode_is(&key, "type")) {
-			if (!peal_decode_natural(&value, UINT64_MAX, &number) ||
-			    (number != TYPE_EVENT && number != TYPE_BINARY_EVENT))
-				return PEAL_CODEC_E_MALFORMED;
-		}
-	}
-	if (!same)
+	struct packet packet = { .same = !default_ns || !strcmp(default_ns, decoder->message.ns) };
+	decoder->message.packet_id = UINT64_MAX;
+	int r = peal_decode_map(decoder, reader, note_packet, &packet);
+	if (r)
+		return r;
+	if (!packet.same)
 		return PEAL_CODEC_E_IGNORED;
-	return has_data ? 0 : PEAL_CODEC_E_MALFORMED;
+	return packet.has_data ? 0 : PEAL_CODEC_E_MALFORMED;
 }

@@ -2,6 +2,8 @@
 #ifndef PEAL_REDIS_CODEC_PRIVATE_H
 #define PEAL_REDIS_CODEC_PRIVATE_H
 
+#include <string.h>
+
 #include "adapters/redis/codec.h"
 #include "base/limits.h"
 #include "protocol/args.h"
@@ -59,11 +61,32 @@ int peal_decode_event(struct peal_decoder *decoder, struct peal_msgpack_reader *
 /* A target of nobody: rooms that cannot exist here were asked for. */
 void peal_decode_nobody(struct peal_target *target);
 
+/* Called for one pair of a map: moves @reader behind the value. */
+typedef int (*peal_decode_pair_fn)(struct peal_decoder *decoder,
+				   const struct peal_msgpack_item *key,
+				   struct peal_msgpack_reader *reader, void *context);
+/* A map, which is malformed when it is another value, or none. Stops at what is not 0. */
+int peal_decode_map(struct peal_decoder *decoder, struct peal_msgpack_reader *reader,
+		    peal_decode_pair_fn fn, void *context);
+
 /* What the JSON printer returns, in terms of this module. */
 int peal_decode_error(int r);
 /* Skip a value. */
 int peal_decode_skip(struct peal_msgpack_reader *reader);
-bool peal_decode_is(const struct peal_msgpack_item *item, const char *text);
+/* The first item of a value, which is skipped as a whole. */
+int peal_decode_value(struct peal_msgpack_reader *reader, struct peal_msgpack_item *ret_item);
+
+static inline bool peal_decode_is(const struct peal_msgpack_item *item, const char *text)
+{
+	return item->type == PEAL_MSGPACK_STRING && item->length == strlen(text) &&
+	       !memcmp(item->bytes, text, item->length);
+}
+
+/* null, or what JavaScript has for a value that is missing. */
+static inline bool peal_decode_is_none(const struct peal_msgpack_item *item)
+{
+	return item->type == PEAL_MSGPACK_NIL || peal_msgpack_is_undefined(item);
+}
 /* A number that is one of 0 … @max. */
 bool peal_decode_natural(const struct peal_msgpack_item *item, uint64_t max, uint64_t *ret_value);
 /* What JavaScript takes for true. */

@@ -29,15 +29,16 @@ static bool has(const struct peal_msgpack_reader *value)
 	return value->at;
 }
 
-static int note(struct peal_decoder *decoder, struct request *request,
-		const struct peal_msgpack_item *key, struct peal_msgpack_reader value)
+static int note(struct peal_decoder *decoder, const struct peal_msgpack_item *key,
+		struct peal_msgpack_reader *reader, void *context)
 {
-	struct peal_msgpack_reader at = value;
+	struct request *request = context;
+	struct peal_msgpack_reader value = *reader;
 	struct peal_msgpack_item item;
-	if (!peal_msgpack_next(&at, &item))
-		return PEAL_CODEC_E_MALFORMED;
-	bool none = item.type == PEAL_MSGPACK_NIL || peal_msgpack_is_undefined(&item);
-	if (none)
+	int r = peal_decode_value(reader, &item);
+	if (r)
+		return r;
+	if (peal_decode_is_none(&item))
 		value.at = NULL;
 	if (peal_decode_is(key, "type")) {
 		if (!peal_decode_natural(&item, UINT32_MAX, &request->type))
@@ -64,26 +65,6 @@ static int note(struct peal_decoder *decoder, struct request *request,
 		request->close = peal_decode_truth(&item);
 	} else if (peal_decode_is(key, "peal")) {
 		request->peal = peal_decode_truth(&item);
-	}
-	return 0;
-}
-
-static int collect(struct peal_decoder *decoder, struct peal_msgpack_reader *reader,
-		   struct request *request)
-{
-	struct peal_msgpack_item item, key;
-	if (!peal_msgpack_next(reader, &item) || item.type != PEAL_MSGPACK_MAP)
-		return PEAL_CODEC_E_MALFORMED;
-	for (uint32_t count = item.count; count; count--) {
-		struct peal_msgpack_reader at = *reader;
-		if (!peal_msgpack_next(&at, &key) || !peal_msgpack_skip(reader))
-			return PEAL_CODEC_E_MALFORMED;
-		at = *reader;
-		if (!peal_msgpack_skip(reader))
-			return PEAL_CODEC_E_MALFORMED;
-		int r = note(decoder, request, &key, at);
-		if (r)
-			return r;
 	}
 	return 0;
 }
@@ -175,7 +156,7 @@ int peal_decode_request(struct peal_decoder *decoder, struct peal_msgpack_reader
 {
 	struct request request = { .type = UINT64_MAX };
 	struct peal_message *message = &decoder->message;
-	int r = collect(decoder, reader, &request);
+	int r = peal_decode_map(decoder, reader, note, &request);
 	if (r)
 		return r;
 	bool asks = *message->request_id;

@@ -24,14 +24,16 @@ struct response {
 	struct peal_msgpack_reader packet, data, sockets, rooms, packets; /* ->at: NULL if none */
 };
 
-static int note(struct peal_decoder *decoder, struct response *response,
-		const struct peal_msgpack_item *key, struct peal_msgpack_reader value)
+static int note(struct peal_decoder *decoder, const struct peal_msgpack_item *key,
+		struct peal_msgpack_reader *reader, void *context)
 {
-	struct peal_msgpack_reader at = value;
+	struct response *response = context;
+	struct peal_msgpack_reader value = *reader;
 	struct peal_msgpack_item item;
 	uint64_t number;
-	if (!peal_msgpack_next(&at, &item))
-		return PEAL_CODEC_E_MALFORMED;
+	int r = peal_decode_value(reader, &item);
+	if (r)
+		return r;
 	if (peal_msgpack_is_undefined(&item))
 		value.at = NULL;
 	if (peal_decode_is(key, "type")) {
@@ -63,26 +65,6 @@ static int note(struct peal_decoder *decoder, struct response *response,
 		response->rooms = value;
 	} else if (peal_decode_is(key, "packets")) {
 		response->packets = value;
-	}
-	return 0;
-}
-
-static int collect(struct peal_decoder *decoder, struct peal_msgpack_reader *reader,
-		   struct response *response)
-{
-	struct peal_msgpack_item item, key;
-	if (!peal_msgpack_next(reader, &item) || item.type != PEAL_MSGPACK_MAP)
-		return PEAL_CODEC_E_MALFORMED;
-	for (uint32_t count = item.count; count; count--) {
-		struct peal_msgpack_reader at = *reader;
-		if (!peal_msgpack_next(&at, &key) || !peal_msgpack_skip(reader))
-			return PEAL_CODEC_E_MALFORMED;
-		at = *reader;
-		if (!peal_msgpack_skip(reader))
-			return PEAL_CODEC_E_MALFORMED;
-		int r = note(decoder, response, &key, at);
-		if (r)
-			return r;
 	}
 	return 0;
 }
@@ -191,44 +173,47 @@ static int decode_text(struct peal_decoder *decoder, struct peal_msgpack_reader 
 	return peal_decode_error(r);
 }
 
+struct socket {
+	struct peal_socket_info *info;
+	struct peal_rooms rooms;
+};
+
+static int note_socket(struct peal_decoder *decoder, const struct peal_msgpack_item *key,
+		       struct peal_msgpack_reader *reader, void *context)
+{
+	struct socket *socket = context;
+	struct peal_msgpack_reader at = *reader;
+	struct peal_msgpack_item value;
+	bool unusable;
+	if (!peal_msgpack_next(&at, &value))
+		return PEAL_CODEC_E_MALFORMED;
+	if (peal_msgpack_is_undefined(&value)) {
+		*reader = at;
+		return 0;
+	}
+	if (peal_decode_is(key, "id")) {
+		*reader = at;
+		return peal_decode_name(decoder, &value, &socket->info->id);
+	}
+	if (peal_decode_is(key, "rooms"))
+		return peal_decode_rooms(decoder, reader, PEAL_LIMIT_CLUSTER_ROOMS, &socket->rooms,
+					 &unusable);
+	if (peal_decode_is(key, "data"))
+		return decode_text(decoder, reader, &socket->info->data);
+	if (peal_decode_is(key, "handshake"))
+		return decode_text(decoder, reader, &socket->info->handshake);
+	return peal_decode_skip(reader);
+}
+
 static int decode_socket(struct peal_decoder *decoder, struct peal_msgpack_reader *reader,
 			 struct peal_socket_info *info)
 {
-	struct peal_msgpack_item item, key, value;
-	struct peal_rooms rooms = { 0 };
-	bool unusable;
-	if (!peal_msgpack_next(reader, &item) || item.type != PEAL_MSGPACK_MAP)
-		return PEAL_CODEC_E_MALFORMED;
-	for (uint32_t count = item.count; count; count--) {
-		struct peal_msgpack_reader at = *reader;
-		int r;
-		if (!peal_msgpack_next(&at, &key) || !peal_msgpack_skip(reader))
-			return PEAL_CODEC_E_MALFORMED;
-		at = *reader;
-		if (!peal_msgpack_next(&at, &value))
-			return PEAL_CODEC_E_MALFORMED;
-		if (peal_msgpack_is_undefined(&value)) {
-			*reader = at;
-			continue;
-		}
-		if (peal_decode_is(&key, "id")) {
-			*reader = at;
-			r = peal_decode_name(decoder, &value, &info->id);
-		} else if (peal_decode_is(&key, "rooms")) {
-			r = peal_decode_rooms(decoder, reader, PEAL_LIMIT_CLUSTER_ROOMS, &rooms,
-					      &unusable);
-		} else if (peal_decode_is(&key, "data")) {
-			r = decode_text(decoder, reader, &info->data);
-		} else if (peal_decode_is(&key, "handshake")) {
-			r = decode_text(decoder, reader, &info->handshake);
-		} else {
-			r = peal_decode_skip(reader);
-		}
-		if (r)
-			return r;
-	}
-	info->rooms = rooms.names;
-	info->room_count = rooms.count;
+	struct socket socket = { .info = info };
+	int r = peal_decode_map(decoder, reader, note_socket, &socket);
+	if (r)
+		return r;
+	info->rooms = socket.rooms.names;
+	info->room_count = socket.rooms.count;
 	return info->id ? 0 : PEAL_CODEC_E_MALFORMED;
 }
 
@@ -305,7 +290,7 @@ int peal_decode_response(struct peal_decoder *decoder, struct peal_msgpack_reade
 {
 	struct response response = { .type = WIRE_NONE, .last = true };
 	struct peal_message *message = &decoder->message;
-	int r = collect(decoder, reader, &response);
+	int r = peal_decode_map(decoder, reader, note, &response);
 	if (r)
 		return r;
 	if (!*message->request_id)

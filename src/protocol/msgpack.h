@@ -85,10 +85,25 @@ static inline struct peal_msgpack_reader peal_msgpack_reader(const void *bytes, 
 /* The next item; the elements of arrays and maps follow as items of their own. False when it is cut
  * off, or a count is larger than the bytes that are left could hold, or it is 0xc1. */
 bool peal_msgpack_next(struct peal_msgpack_reader *reader, struct peal_msgpack_item *ret_item);
-/* Skip one whole value, at most PEAL_LIMIT_CLUSTER_DEPTH deep, and the levels of a message around
- * it.
- */
-bool peal_msgpack_skip(struct peal_msgpack_reader *reader);
+/* Skip the values in an array or map that was read, at most PEAL_LIMIT_CLUSTER_DEPTH deep, and the
+ * levels of a message around it. */
+bool peal_msgpack_skip_values(struct peal_msgpack_reader *reader,
+			      const struct peal_msgpack_item *item);
+
+/* Skip what belongs to an item that was read: nothing, but for arrays and maps. */
+static inline bool peal_msgpack_skip_inside(struct peal_msgpack_reader *reader,
+					    const struct peal_msgpack_item *item)
+{
+	return (item->type != PEAL_MSGPACK_ARRAY && item->type != PEAL_MSGPACK_MAP) ||
+	       peal_msgpack_skip_values(reader, item);
+}
+
+/* Skip one whole value. */
+static inline bool peal_msgpack_skip(struct peal_msgpack_reader *reader)
+{
+	struct peal_msgpack_item item;
+	return peal_msgpack_next(reader, &item) && peal_msgpack_skip_inside(reader, &item);
+}
 
 /* Whether it is the undefined that peal_msgpack_put_undefined() writes. */
 bool peal_msgpack_is_undefined(const struct peal_msgpack_item *item);

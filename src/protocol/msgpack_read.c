@@ -196,26 +196,32 @@ bool peal_msgpack_next(struct peal_msgpack_reader *reader, struct peal_msgpack_i
 	return take_long(reader, form, ret_item);
 }
 
-bool peal_msgpack_skip(struct peal_msgpack_reader *reader)
+static uint64_t values_in(const struct peal_msgpack_item *item)
 {
-	/* Of each open array or map, the items that are still to come. */
+	return item->type == PEAL_MSGPACK_MAP	  ? 2 * (uint64_t)item->count
+	       : item->type == PEAL_MSGPACK_ARRAY ? item->count
+						  : 0;
+}
+
+bool peal_msgpack_skip_values(struct peal_msgpack_reader *reader,
+			      const struct peal_msgpack_item *first)
+{
+	/* Of each open array or map, the values that are still to come. */
 	uint64_t left[DEPTH];
 	struct peal_msgpack_item item;
 	size_t depth = 0;
+	left[depth++] = values_in(first);
 	do {
-		if (depth)
+		while (left[depth - 1]) {
 			left[depth - 1]--;
-		if (!peal_msgpack_next(reader, &item))
-			return false;
-		if (item.type == PEAL_MSGPACK_ARRAY || item.type == PEAL_MSGPACK_MAP) {
-			uint64_t count = item.type == PEAL_MSGPACK_MAP ? 2 * (uint64_t)item.count
-								       : item.count;
+			if (!peal_msgpack_next(reader, &item))
+				return false;
+			if (item.type != PEAL_MSGPACK_ARRAY && item.type != PEAL_MSGPACK_MAP)
+				continue;
 			if (depth == DEPTH)
 				return false;
-			left[depth++] = count;
+			left[depth++] = values_in(&item);
 		}
-		while (depth && !left[depth - 1])
-			depth--;
-	} while (depth);
+	} while (--depth);
 	return true;
 }
