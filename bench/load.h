@@ -22,7 +22,7 @@
 #define LOAD_SLOTS 4096		  /* messages that are remembered; a power of two */
 #define LOAD_IN_FLIGHT 1024
 #define LOAD_PAYLOAD 65536
-#define LOAD_TEXT (LOAD_PAYLOAD + 256) /* bytes of a packet with its payload */
+#define LOAD_TEXT (LOAD_PAYLOAD / 3 * 4 + 512) /* bytes of a packet with its payload */
 
 struct load_options {
 	struct sockaddr_in targets[LOAD_TARGETS];
@@ -108,8 +108,16 @@ static inline bool load_is_for(const struct load_options *options, uint64_t numb
 /* load.c: how many clients message @number is for. */
 uint64_t load_recipients(const struct load_options *options, uint64_t number);
 
-/* load_packet.c: the texts that clients are to get. */
+/*
+ * load_packet.c: what clients are to get. A packet is its head, the number of the acknowledgement
+ * if one is asked for, and the text; with --binary the payload is the attachment that follows.
+ */
+#define LOAD_HEAD 112				   /* bytes of a head with its NUL */
+#define LOAD_BASE64(length) ((length) / 3 * 4 + 5) /* bytes of base64 with its NUL */
+size_t load_packet_head(const struct load_options *options, char *text);
 size_t load_packet_text(const struct load_options *options, uint64_t number, char *text);
+void load_packet_payload(const struct load_options *options, uint64_t number, char *bytes);
+size_t load_packet_base64(const char *bytes, size_t length, char *text);
 
 /* load_worker.c: be worker @worker of a load, whose clients begin with number @first. */
 void load_worker(struct load *load, size_t worker, size_t first, size_t count)
@@ -118,15 +126,15 @@ void load_worker(struct load *load, size_t worker, size_t first, size_t count)
 /* load_trigger.c */
 struct load_trigger;
 struct load_trigger *load_trigger_open(const struct load_options *options);
-void load_trigger_join(struct load_trigger *trigger, const char *id, const char *room);
+/* Have the socket with that id join rooms, whose names are given as JSON without the brackets. */
+void load_trigger_join(struct load_trigger *trigger, const char *id, const char *rooms);
 /* Publish messages first … first + count - 1, in one write where the trigger can. */
 void load_trigger_publish(struct load_trigger *trigger, uint64_t first, size_t count);
 /* Take in what the trigger's other end answers, waiting for all of it if @all. */
 void load_trigger_read(struct load_trigger *trigger, bool all);
 /*
- * Wait for the answer to the one message that was published with --ack, which @expected clients
- * are to acknowledge. Return: how many did; a number that is not @expected, and an error in the
- * answer, make the load fail at its end.
+ * Wait for the answer to the message that was published with --ack last, which @expected clients
+ * are to acknowledge. Return: how many did; 0 when the answer has an error. Says what is wrong.
  */
 uint64_t load_trigger_acks(struct load_trigger *trigger, uint64_t expected);
 void load_trigger_free(struct load_trigger *trigger);

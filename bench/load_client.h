@@ -21,8 +21,9 @@ struct load_client {
 	int fd;
 	enum load_stage stage;
 	size_t number;
-	uint64_t next; /* the message that must come next; UINT64_MAX: none is for this client */
-	char *kept;    /* the beginning of something whose end has not come */
+	uint64_t attachment; /* the message whose attachment must come next; 0: of none */
+	uint64_t ack;	     /* how that message is to be acknowledged, plus 1; 0: not at all */
+	char *kept;	     /* the beginning of something whose end has not come */
 	size_t kept_length;
 };
 
@@ -35,9 +36,14 @@ struct load_worker {
 	size_t first, count, opened, joined;
 	int epoll;
 	uint64_t settled;
-	uint64_t text_number; /* the message of @text */
-	size_t text_length;
+	/* For each client, for each trigger: the first of its messages that has not come. */
+	uint64_t *next;
+	uint64_t text_number; /* the message of @text and @payload, which is its attachment */
+	size_t head_length, text_length, base64_length;
+	char head[LOAD_HEAD];
 	char text[LOAD_TEXT];
+	char payload[LOAD_PAYLOAD];
+	char base64[LOAD_BASE64(LOAD_PAYLOAD)]; /* of the payload, for clients that poll */
 	char bytes[LOAD_READ_BYTES + LOAD_TEXT + 16];
 };
 
