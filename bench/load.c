@@ -1,6 +1,7 @@
 /*
  * The load generator's main program: connects many Socket.IO clients, publishes numbered
- * broadcasts, and prints how long they took and whether all arrived, as one JSON object.
+ * broadcasts, and prints how long they took and whether all arrived, as a JSON object for each part
+ * that was measured. Here are its options and the processes that it starts.
  *
  * Exit status: 0 when every message arrived once and in order, 1 when not, 2 when the load could
  * not be run.
@@ -10,7 +11,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -59,29 +59,6 @@ void load_fail(const char *format, ...)
 	exit(2);
 }
 
-/* What a stretch of clients, which may go on with the first, has below @first. */
-static uint64_t within(uint64_t begin, uint64_t size, uint64_t clients, uint64_t first)
-{
-	uint64_t end = begin + size, count = 0;
-
-	if (begin < first)
-		count += (end < first ? end : first) - begin;
-	if (end > clients)
-		count += end - clients < first ? end - clients : first;
-	return count;
-}
-
-uint64_t load_recipients(const struct load_options *options, uint64_t number)
-{
-	uint64_t without = options->except > options->stalled ? options->except : options->stalled;
-	uint64_t begin;
-
-	if (!options->rooms)
-		return options->clients - without;
-	begin = number % options->rooms * options->room_size % options->clients;
-	return options->room_size - within(begin, options->room_size, options->clients, without);
-}
-
 static double number_of(const char *name, const char *text, double least, double most)
 {
 	char *end;
@@ -92,23 +69,27 @@ static double number_of(const char *name, const char *text, double least, double
 	return value;
 }
 
+void load_address(const char *text, struct sockaddr_in *ret_address)
+{
+	char host[32], more;
+	unsigned port;
+
+	memset(ret_address, 0, sizeof(*ret_address));
+	ret_address->sin_family = AF_INET;
+	if (sscanf(text, "%31[0-9.]:%u%c", host, &port, &more) != 2 || !port || port > 65535 ||
+	    inet_pton(AF_INET, host, &ret_address->sin_addr) != 1)
+		load_fail("%s is not an address and a port", text);
+	ret_address->sin_port = htons((uint16_t)port);
+}
+
 static void set_targets(struct load_options *options, const char *text)
 {
 	char *copy = strdup(text), *rest = NULL;
 
 	for (char *at = strtok_r(copy, ",", &rest); at; at = strtok_r(NULL, ",", &rest)) {
-		struct sockaddr_in *target = &options->targets[options->target_count];
-		char *colon = strchr(at, ':');
-
-		if (options->target_count++ == LOAD_TARGETS)
+		if (options->target_count == LOAD_TARGETS)
 			load_fail("--connect takes %d addresses", LOAD_TARGETS);
-		if (!colon)
-			load_fail("%s is not an address and a port", at);
-		*colon = 0;
-		target->sin_family = AF_INET;
-		target->sin_port = htons((uint16_t)number_of("connect", colon + 1, 1, 65535));
-		if (inet_pton(AF_INET, at, &target->sin_addr) != 1)
-			load_fail("%s is not an address", at);
+		load_address(at, &options->targets[options->target_count++]);
 	}
 	free(copy);
 }
@@ -257,8 +238,10 @@ static void read_options(struct load_options *options, int argc, char **argv)
 		load_fail("--except and --stalled are less than the clients");
 	if (options->ack_ms && (options->in_flight > 1 || !options->trigger_count))
 		load_fail("--ack needs a trigger, and goes with one message in flight");
-	if (options->rooms && !options->trigger_count)
-		load_fail("rooms need a trigger");
+	if ((options->rooms || options->except || options->messages) && !options->trigger_count)
+		load_fail("rooms and messages need a trigger");
+	if (options->hold && (options->messages || options->seconds > 0))
+		load_fail("--hold is told on its standard input how long to measure");
 	if (options->namespace[0] != '/' || strlen(options->namespace) > 100)
 		load_fail("--namespace begins with a / and has at most 100 bytes");
 	if (!options->messages && options->seconds <= 0)
@@ -297,131 +280,10 @@ static void start_workers(struct load *load, pid_t *workers)
 	}
 }
 
-/* A worker ends only when something is wrong, and has said then what. */
-static void check_workers(void)
-{
-	int status;
-
-	if (waitpid(-1, &status, WNOHANG) > 0)
-		load_fail("a worker ended");
-}
-
-static uint64_t sum(const struct load *load, size_t member)
-{
-	uint64_t total = 0;
-
-	for (size_t i = 0; i < load->options.workers; i++)
-		total += *(const _Atomic uint64_t *)((const char *)&load->seen[i] + member);
-	return total;
-}
-
-static void await_sum(const struct load *load, size_t member, uint64_t wanted, const char *what)
-{
-	uint64_t deadline = load_now() + (uint64_t)(load->options.connect_patience * 1e9);
-
-	while (sum(load, member) < wanted) {
-		check_workers();
-		if (load_now() > deadline)
-			load_fail("%llu of %llu clients %s", (unsigned long long)sum(load, member),
-				  (unsigned long long)wanted, what);
-		usleep(1000);
-	}
-}
-
-static void prepare(struct load *load, uint64_t number)
-{
-	const struct load_options *options = &load->options;
-	struct load_slot *slot = load_slot(load, number);
-
-	slot->number = 0;
-	slot->received = 0;
-	slot->expected = load_recipients(options, number);
-	slot->published_ns = load_now();
-	slot->number = number;
-	load->last = number;
-}
-
-/* Wait for messages first … first + count - 1. Return: whether all of them arrived in time. */
-static bool await_messages(struct load *load, struct load_trigger *trigger, uint64_t first,
-			   size_t count)
-{
-	uint64_t deadline = load_now() + (uint64_t)(load->options.patience * 1e9);
-	struct pollfd waiting = { .fd = load->done, .events = POLLIN };
-	eventfd_t times;
-
-	for (;;) {
-		size_t finished = 0;
-
-		while (finished < count) {
-			const struct load_slot *slot = load_slot(load, first + finished);
-
-			if (slot->received < slot->expected)
-				break;
-			finished++;
-		}
-		if (trigger)
-			load_trigger_read(trigger, false);
-		if (finished == count)
-			return true;
-		if (load_now() > deadline)
-			return false;
-		check_workers();
-		if (poll(&waiting, 1, 100) > 0)
-			eventfd_read(load->done, &times);
-	}
-}
-
-static void run(struct load *load, struct load_trigger *trigger, struct load_result *result)
-{
-	const struct load_options *options = &load->options;
-	uint64_t begin = load_now(), next = 1;
-	uint64_t end = begin + (uint64_t)(options->seconds * 1e9);
-
-	while (options->messages ? next <= options->messages : load_now() < end) {
-		size_t count = options->in_flight;
-
-		if (options->messages && options->messages - next + 1 < count)
-			count = (size_t)(options->messages - next + 1);
-		for (size_t i = 0; i < count; i++)
-			prepare(load, next + i);
-		load_trigger_publish(trigger, next, count);
-		next += count;
-		result->unfinished += !await_messages(load, trigger, next - count, count);
-		/* A server that loses everything must not hold up its user. */
-		if (result->unfinished > 10)
-			break;
-	}
-	result->seconds = (double)(load_now() - begin) / 1e9;
-	result->messages = next - 1;
-}
-
-static void measure(struct load *load, struct load_result *result)
-{
-	const struct load_options *options = &load->options;
-	struct load_trigger *trigger = options->trigger_count ? load_trigger_open(options) : NULL;
-	uint64_t begin = load_now();
-
-	await_sum(load, offsetof(struct load_seen, connected), options->clients, "have connected");
-	result->connect_seconds = (double)(load_now() - begin) / 1e9;
-	await_sum(load, offsetof(struct load_seen, joined), options->clients, "are in their rooms");
-	/* What joining caused, subscriptions for instance, is no part of the measurement. */
-	usleep(options->rooms ? 1000000 : 200000);
-	for (size_t i = 0; i < options->server_count; i++)
-		load_usage_read(options->servers[i], &result->before[i]);
-	run(load, trigger, result);
-	for (size_t i = 0; i < options->server_count; i++)
-		load_usage_read(options->servers[i], &result->after[i]);
-	load->asked = 1;
-	await_sum(load, offsetof(struct load_seen, settled), options->workers, "have settled");
-	load_trigger_read(trigger, true);
-	load_trigger_free(trigger);
-}
-
 int main(int argc, char **argv)
 {
 	struct load *load = mmap(NULL, sizeof(*load), PROT_READ | PROT_WRITE,
 				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	static struct load_result result;
 	pid_t workers[LOAD_WORKERS];
 	bool good;
 
@@ -429,10 +291,11 @@ int main(int argc, char **argv)
 		load_fail("no memory");
 	read_options(&load->options, argc, argv);
 	load->done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	for (size_t i = 0; i < load->options.workers; i++)
+		load->wake[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	raise_file_limit();
 	start_workers(load, workers);
-	measure(load, &result);
-	good = load_report(load, &result, stdout);
+	good = load_run(load);
 	for (size_t i = 0; i < load->options.workers; i++) {
 		kill(workers[i], SIGKILL);
 		waitpid(workers[i], NULL, 0);

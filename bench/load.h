@@ -65,16 +65,20 @@ struct load_seen {
 	_Atomic uint64_t joined; /* clients whose way into their rooms was asked for */
 	_Atomic uint64_t deliveries;
 	_Atomic uint64_t
-		settled; /* how many times it was asked to count what is missing, and did */
+		settled;       /* how many times it was asked to count what is missing, and did */
+	_Atomic uint64_t left; /* clients whose connection the server has ended after leave */
 	uint64_t lost, out_of_order, corrupt;
 	uint64_t latency[LOAD_BUCKETS];
 };
 
 struct load {
 	struct load_options options;
-	int done;		/* an eventfd: some message reached all its clients */
-	_Atomic uint64_t last;	/* the highest number that was published */
-	_Atomic uint64_t asked; /* how many times the workers were asked to settle */
+	int done;		  /* an eventfd: some message reached all its clients */
+	int wake[LOAD_WORKERS];	  /* an eventfd of each worker: there is something new below */
+	_Atomic uint64_t allowed; /* how many clients may connect */
+	_Atomic uint64_t last;	  /* the highest number that was published */
+	_Atomic uint64_t asked;	  /* how many times the workers were asked to settle */
+	_Atomic bool leaving;	  /* the clients are to close their connections */
 	struct load_slot slots[LOAD_SLOTS];
 	struct load_seen seen[LOAD_WORKERS];
 };
@@ -82,6 +86,7 @@ struct load {
 /* load.c */
 uint64_t load_now(void);
 void load_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+void load_address(const char *text, struct sockaddr_in *ret_address);
 
 static inline struct load_slot *load_slot(struct load *load, uint64_t number)
 {
@@ -105,7 +110,9 @@ static inline bool load_is_for(const struct load_options *options, uint64_t numb
 	return !options->rooms || load_is_in_room(options, number, client);
 }
 
-/* load.c: how many clients message @number is for. */
+/* load_run.c: connect and measure. Return: whether everything arrived, once and in order. */
+bool load_run(struct load *load);
+/* How many clients message @number is for. */
 uint64_t load_recipients(const struct load_options *options, uint64_t number);
 
 /*
@@ -139,21 +146,68 @@ void load_trigger_read(struct load_trigger *trigger, bool all);
 uint64_t load_trigger_acks(struct load_trigger *trigger, uint64_t expected);
 void load_trigger_free(struct load_trigger *trigger);
 
-/* load_report.c */
+/* load_usage.c */
 struct load_usage {
-	uint64_t user_us, system_us, voluntary, involuntary;
+	uint64_t cpu_ns, user_us, system_us, voluntary, involuntary;
 };
+
+struct load_redis_use {
+	uint64_t commands, publishes, input_bytes, output_bytes;
+};
+
+struct load_redis;
 
 void load_usage_read(pid_t pid, struct load_usage *ret_usage);
-void load_latency_add(struct load_seen *seen, uint64_t ns);
+/* Bytes that are resident. */
+uint64_t load_memory_read(pid_t pid);
+struct load_redis *load_redis_open(const char *url);
+/* What Redis did so far, without what was done for this function. */
+void load_redis_read(struct load_redis *redis, struct load_redis_use *ret_use);
 
-struct load_result {
-	uint64_t messages, unfinished;
-	double connect_seconds, seconds;
-	struct load_usage before[LOAD_SERVERS], after[LOAD_SERVERS];
+/* load_report.c */
+
+/* What was used up to a moment; it is the difference between two that says something. */
+struct load_point {
+	struct load_usage servers[LOAD_SERVERS];
+	struct load_redis_use redis;
 };
 
-/* Print the JSON object. Return: whether everything arrived, once and in order. */
-bool load_report(const struct load *load, const struct load_result *result, FILE *file);
+/* What all workers saw up to a moment. */
+struct load_sums {
+	uint64_t deliveries, lost, out_of_order, corrupt;
+	uint64_t latency[LOAD_BUCKETS];
+};
+
+struct load_part {
+	uint64_t messages, unfinished, acks;
+	uint64_t wrong_acks; /* messages that not exactly those acknowledged who got them */
+	double connect_seconds, seconds;
+	struct load_point before, after;
+};
+
+struct load_connected {
+	double seconds;
+	struct load_point before, after;
+	struct {
+		uint64_t clients, cpu_us;
+	} steps[LOAD_WORKERS * LOAD_WORKER_CLIENTS / 1000 + 1];
+	size_t step_count;
+	uint64_t memory_before[LOAD_SERVERS], memory[LOAD_SERVERS];
+};
+
+void load_latency_add(struct load_seen *seen, uint64_t ns);
+void load_sums_read(const struct load *load, struct load_sums *ret_sums);
+/* CPU time of all servers together between two moments. */
+uint64_t load_cpu_us(const struct load_options *options, const struct load_point *before,
+		     const struct load_point *after);
+/* Print the JSON object of a part. Return: whether everything arrived, once and in order. */
+bool load_report(const struct load_options *options, const struct load_part *part,
+		 const struct load_sums *before, const struct load_sums *after, FILE *file);
+void load_report_connected(const struct load_options *options,
+			   const struct load_connected *connected, FILE *file);
+void load_report_memory(const struct load_options *options, const struct load_connected *connected,
+			FILE *file);
+void load_report_left(const struct load_options *options, double seconds,
+		      const struct load_point *before, const struct load_point *after, FILE *file);
 
 #endif
