@@ -39,14 +39,19 @@ void count_end(const char *name, uint64_t times)
 /* --- messages ----------------------------------------------------------------------------------
  */
 
-/* Events to all, @in_flight in each turn. */
-static void deliver(size_t turns, size_t in_flight)
+/* Events with @text to all, @in_flight in each turn. */
+static void deliver_text(const char *text, size_t turns, size_t in_flight)
 {
 	for (size_t turn = 0; turn < turns; turn++) {
 		for (size_t i = 0; i < in_flight; i++)
-			peal_emit(rig.io, PEAL_ALL, "bench", PADDING);
+			peal_emit(rig.io, PEAL_ALL, "bench", text);
 		rig_turn();
 	}
+}
+
+static void deliver(size_t turns, size_t in_flight)
+{
+	deliver_text(PADDING, turns, in_flight);
 }
 
 static double writes_one, writes_eight;
@@ -87,12 +92,32 @@ static void count_deliveries(void)
 }
 
 /* A longer text, and binary data. */
-static char long_text[16385];
+static char long_text[16385], middle_text[1025];
+
+/* To all; the first turns are for the pools. */
+static void count_delivery_of(const char *text, size_t in_flight, const char *name)
+{
+	enum { TURNS = 10 };
+	uint64_t before, bytes;
+	deliver_text(text, 2, in_flight);
+	before = rig.stats.deliveries, bytes = rig.bytes;
+	count_begin();
+	deliver_text(text, TURNS, in_flight);
+	count_end(name, TURNS * in_flight * rig.count);
+	rig_require(rig.stats.deliveries - before == TURNS * in_flight * rig.count &&
+			    rig.bytes - bytes > TURNS * in_flight * rig.count * strlen(text),
+		    "not all were reached");
+}
 
 static void count_larger_deliveries(void)
 {
 	enum { TIMES = 100 };
 	memset(long_text, 'x', sizeof(long_text) - 1);
+	memset(middle_text, 'x', sizeof(middle_text) - 1);
+	count_delivery_of(middle_text, 1, "delivery of 1 KB, one per turn");
+	count_delivery_of(middle_text, 8, "delivery of 1 KB, eight per turn");
+	count_delivery_of(long_text, 1, "delivery of 16 KB, one per turn");
+	count_delivery_of(long_text, 8, "delivery of 16 KB, eight per turn");
 	for (size_t pass = 0; pass < 2; pass++) {
 		count_begin();
 		for (size_t i = 0; i < TIMES; i++) {
@@ -328,7 +353,8 @@ static const struct {
 } sizes[] = {
 	{ "struct peal_frame", sizeof(struct peal_frame) },
 	{ "struct peal_session", sizeof(struct peal_session) },
-	{ "struct peal_outbox_chunk", sizeof(struct peal_outbox_chunk) },
+	{ "struct peal_sequence",
+	  sizeof(struct peal_sequence) + PEAL_SEQUENCE_FRAMES * sizeof(struct peal_frame *) },
 	{ "struct peal_websocket", sizeof(struct peal_websocket) },
 	{ "struct peal_client", sizeof(struct peal_client) },
 	{ "struct peal_socket", sizeof(struct peal_socket) },

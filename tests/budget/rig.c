@@ -60,6 +60,7 @@ bool peal_websocket_write(struct peal_websocket *websocket, const void *bytes, s
 		rig.last[length - 2] = '\0';
 	}
 	rig.writes++;
+	rig.bytes += length;
 	return true;
 }
 

@@ -37,6 +37,7 @@ struct rig {
 	struct peal_socket *sockets[RIG_CLIENTS];
 	size_t count;	   /* of clients, also those that have gone */
 	uint64_t writes;   /* that would have been system calls */
+	uint64_t bytes;	   /* that were written */
 	uint64_t received; /* events */
 	uint64_t answers;  /* in finished rounds */
 	uint64_t chance;   /* where the sequence of random bytes is; set before rig_begin() */
