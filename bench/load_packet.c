@@ -41,7 +41,7 @@ size_t load_packet_head(const struct load_options *options, char *text)
 {
 	bool main = !strcmp(options->namespace, "/");
 
-	return (size_t)snprintf(text, LOAD_HEAD, "%s%s%s", options->binary ? "51-" : "42",
+	return (size_t)snprintf(text, LOAD_HEAD, "%s%s%s", options->binary ? "451-" : "42",
 				main ? "" : options->namespace, main ? "" : ",");
 }
 
