@@ -160,9 +160,13 @@ static void publish(struct run *run, size_t count, struct load_part *part)
 	run->next += count;
 	part->messages += count;
 	part->unfinished += !await_messages(run, first, count);
-	if (run->options->ack_ms)
-		part->acks +=
-			load_trigger_acks(run->trigger, load_slot(run->load, first)->expected);
+	if (run->options->ack_ms) {
+		uint64_t expected = load_slot(run->load, first)->expected;
+		uint64_t acks = load_trigger_acks(run->trigger, expected);
+
+		part->acks += acks;
+		part->wrong_acks += acks != expected;
+	}
 }
 
 /* Publish @messages, or as many as @seconds allow. */
