@@ -6,67 +6,123 @@
 
 #include "base/limits.h"
 
-int peal_http_scan(struct peal_http_scan *scan, const char *bytes, size_t length)
+/* --- bytes ----------------------------------------------------------------------------------- */
+
+/* What a byte may be part of. A byte is looked up once, whatever is asked about it. */
+enum {
+	TOKEN = 1, /* RFC 7230 §3.2.6 */
+	HOST = 2,  /* a registered name or an address and perhaps a port; RFC 3986 §3.2.2 */
+	VALUE = 4, /* no control character but the tab */
+	ALL = TOKEN | HOST | VALUE,
+};
+
+static const uint8_t kinds[256] = {
+	['\t'] = VALUE,	       [' '] = VALUE,	      ['!'] = ALL,
+	['"'] = VALUE,	       ['#'] = TOKEN | VALUE, ['$'] = ALL,
+	['%'] = ALL,	       ['&'] = ALL,	      ['\''] = ALL,
+	['('] = HOST | VALUE,  [')'] = HOST | VALUE,  ['*'] = ALL,
+	['+'] = ALL,	       [','] = HOST | VALUE,  ['-'] = ALL,
+	['.'] = ALL,	       ['/'] = VALUE,	      ['0' ... '9'] = ALL,
+	[':'] = HOST | VALUE,  [';'] = HOST | VALUE,  ['<'] = VALUE,
+	['='] = HOST | VALUE,  ['>' ... '@'] = VALUE, ['A' ... 'Z'] = ALL,
+	['['] = HOST | VALUE,  ['\\'] = VALUE,	      [']'] = HOST | VALUE,
+	['^'] = TOKEN | VALUE, ['_'] = ALL,	      ['`'] = TOKEN | VALUE,
+	['a' ... 'z'] = ALL,   ['{'] = VALUE,	      ['|'] = TOKEN | VALUE,
+	['}'] = VALUE,	       ['~'] = ALL,	      [0x80 ... 0xff] = VALUE,
+};
+
+/* How many bytes of @text are of @kind. */
+static size_t span(const char *text, uint8_t kind)
 {
-	for (; scan->offset < length; scan->offset++) {
-		char c = bytes[scan->offset];
-		bool first = scan->offset == scan->line_start;
-		if (c == '\r') {
-			if (scan->offset + 1 == length)
-				return PEAL_HTTP_SCAN_MORE;
-			if (bytes[scan->offset + 1] != '\n')
-				return PEAL_HTTP_SCAN_BAD;
-			scan->offset++;
-			if (first) {
-				scan->offset++;
-				return PEAL_HTTP_SCAN_HEAD;
-			}
-			scan->line_start = scan->offset + 1;
-			scan->lines++;
-		} else if (c == '\n' || c == '\0') {
-			return PEAL_HTTP_SCAN_BAD;
-		} else if (first) {
-			/* What cannot be a method, such as TLS, need not wait for its end. */
-			if (scan->lines ? c == ' ' || c == '\t' : c < 'A' || c > 'Z')
-				return PEAL_HTTP_SCAN_BAD;
-		}
-	}
-	return PEAL_HTTP_SCAN_MORE;
+	size_t length = 0;
+	while (kinds[(unsigned char)text[length]] & kind)
+		length++;
+	return length;
 }
 
-/* RFC 7230 §3.2.6 */
-static bool is_token_character(unsigned char c)
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+static inline uint64_t eight_bytes(const char *at)
 {
-	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
-		return true;
-	return c && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+	uint64_t word;
+	memcpy(&word, at, sizeof(word));
+	return word;
+}
+
+/* Is one of the bytes of @word less than @limit, which is at most 128? */
+static inline bool any_less(uint64_t word, unsigned limit)
+{
+	return (word - EACH(limit)) & ~word & EACH(0x80);
 }
 
 bool peal_http_name_valid(const char *name)
 {
-	if (!*name)
-		return false;
-	for (; *name; name++) {
-		if (!is_token_character((unsigned char)*name))
-			return false;
-	}
-	return true;
+	return *name && !name[span(name, TOKEN)];
+}
+
+static bool value_is_valid(const char *value, size_t length)
+{
+	size_t i = 0;
+	while (length - i >= 8 && !any_less(eight_bytes(value + i), 0x20) &&
+	       !any_less(eight_bytes(value + i) ^ EACH(0x7f), 1))
+		i += 8;
+	while (i < length && kinds[(unsigned char)value[i]] & VALUE)
+		i++;
+	return i == length;
 }
 
 bool peal_http_value_valid(const char *value)
 {
-	for (; *value; value++) {
-		unsigned char c = (unsigned char)*value;
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
-			return false;
-	}
-	return true;
+	return value_is_valid(value, strlen(value));
 }
+
+/* --- finding the end of a head --------------------------------------------------------------- */
+
+/* From @at to the next CR, LF or NUL, or to the end. */
+static size_t skip_line(const char *bytes, size_t at, size_t length)
+{
+	while (length - at >= 8 && !any_less(eight_bytes(bytes + at), '\r' + 1))
+		at += 8;
+	while (at < length && bytes[at] != '\r' && bytes[at] != '\n' && bytes[at])
+		at++;
+	return at;
+}
+
+int peal_http_scan(struct peal_http_scan *scan, const char *bytes, size_t length)
+{
+	while (scan->offset < length) {
+		bool first = scan->offset == scan->line_start;
+		char c = bytes[scan->offset];
+		/* What cannot be a method, such as TLS, need not wait for its end. */
+		if (first && c != '\r' &&
+		    (scan->lines ? c == ' ' || c == '\t' : c < 'A' || c > 'Z'))
+			return PEAL_HTTP_SCAN_BAD;
+		scan->offset = skip_line(bytes, scan->offset, length);
+		if (scan->offset == length)
+			break;
+		if (bytes[scan->offset] != '\r')
+			return PEAL_HTTP_SCAN_BAD;
+		if (scan->offset + 1 == length)
+			break;
+		if (bytes[scan->offset + 1] != '\n')
+			return PEAL_HTTP_SCAN_BAD;
+		scan->offset += 2;
+		if (first && c == '\r')
+			return PEAL_HTTP_SCAN_HEAD;
+		scan->line_start = scan->offset;
+		scan->lines++;
+	}
+	return PEAL_HTTP_SCAN_MORE;
+}
+
+/* --- headers --------------------------------------------------------------------------------- */
 
 const char *peal_http_find_header(const struct peal_request *request, const char *name)
 {
 	for (size_t i = 0; i < request->header_count; i++) {
-		if (strcasecmp(request->headers[i].name, name) == 0)
+		const char *other = request->headers[i].name;
+		/* Most differ in their first letter; a name has letters there, or no other case. */
+		if (((*other ^ *name) & ~0x20) == 0 && strcasecmp(other, name) == 0)
 			return request->headers[i].value;
 	}
 	return NULL;
@@ -97,6 +153,8 @@ struct parsing {
 	char *name_end; /* of the last header */
 	char *value_end;
 	bool overflow;
+	uint32_t name_lengths[PEAL_LIMIT_HTTP_HEADERS];
+	uint32_t value_lengths[PEAL_LIMIT_HTTP_HEADERS];
 };
 
 static int on_url(http_parser *parser, const char *at, size_t length)
@@ -127,6 +185,8 @@ static int on_header_field(http_parser *parser, const char *at, size_t length)
 		parsing->overflow = true;
 		return -1;
 	}
+	parsing->name_lengths[head->header_count] = (uint32_t)length;
+	parsing->value_lengths[head->header_count] = 0;
 	head->headers[head->header_count++] = (struct peal_header){ at, "" };
 	parsing->name_end = (char *)at + length;
 	return 0;
@@ -141,6 +201,7 @@ static int on_header_value(http_parser *parser, const char *at, size_t length)
 	/* For an empty value the parser points to the next line, which it has not read yet. */
 	if (!length || !head->header_count)
 		return 0;
+	parsing->value_lengths[head->header_count - 1] = (uint32_t)length;
 	head->headers[head->header_count - 1].value = at;
 	parsing->value_end = (char *)at + length;
 	return 0;
@@ -181,54 +242,49 @@ static bool request_line_is_strict(const char *line, size_t length)
 	return memcmp(line + i, " HTTP/1.", 8) == 0 && (line[i + 8] == '0' || line[i + 8] == '1');
 }
 
-/* A registered name or an address and perhaps a port; RFC 3986 §3.2.2. */
-static bool host_is_valid(const char *host)
-{
-	for (; *host; host++) {
-		unsigned char c = (unsigned char)*host;
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
-			continue;
-		if (!strchr("-._~%!$&'()*+,;=:[]", c))
-			return false;
-	}
-	return true;
-}
-
 static bool length_is_valid(const char *text)
 {
 	size_t digits = strspn(text, "0123456789");
 	return digits && !text[digits];
 }
 
-static unsigned check_headers(struct peal_http_head *head)
+/* Is the @name of @length bytes this one, in any case? */
+#define IS(name, length, this) \
+	((length) == sizeof(this) - 1 && strncasecmp(name, this, sizeof(this) - 1) == 0)
+
+static unsigned check_headers(struct peal_http_head *head, const struct parsing *parsing)
 {
 	unsigned hosts = 0, lengths = 0, encodings = 0;
 	bool wants_upgrade = false, wants_websocket = false;
 	for (size_t i = 0; i < head->header_count; i++) {
 		const char *name = head->headers[i].name, *value = head->headers[i].value;
-		if (!peal_http_name_valid(name))
+		size_t length = parsing->name_lengths[i];
+		if (span(name, TOKEN) != length || !length)
 			return 400;
+		bool origin = IS(name, length, "origin");
 		/* An invalid Origin has an answer of its own, by Engine.IO. */
-		if (!peal_http_value_valid(value) && strcasecmp(name, "origin") != 0)
+		if (!value_is_valid(value, parsing->value_lengths[i]) && !origin)
 			return 400;
-		if (strcasecmp(name, "host") == 0) {
+		if (origin) {
+			head->origin = true;
+		} else if (IS(name, length, "host")) {
 			hosts++;
 			head->host = value;
-			if (!host_is_valid(value))
+			if (value[span(value, HOST)])
 				return 400;
-		} else if (strcasecmp(name, "content-length") == 0) {
+		} else if (IS(name, length, "content-length")) {
 			lengths++;
 			if (!length_is_valid(value))
 				return 400;
-		} else if (strcasecmp(name, "transfer-encoding") == 0) {
+		} else if (IS(name, length, "transfer-encoding")) {
 			encodings++;
 			if (strcasecmp(value, "chunked") != 0)
 				return 400;
-		} else if (strcasecmp(name, "connection") == 0) {
+		} else if (IS(name, length, "connection")) {
 			wants_upgrade |= peal_http_has_token(value, "upgrade");
-		} else if (strcasecmp(name, "upgrade") == 0) {
+		} else if (IS(name, length, "upgrade")) {
 			wants_websocket |= peal_http_has_token(value, "websocket");
-		} else if (strcasecmp(name, "expect") == 0 && !head->http_1_0) {
+		} else if (IS(name, length, "expect") && !head->http_1_0) {
 			if (strcasecmp(value, "100-continue") != 0)
 				return 417;
 			head->expects_continue = true;
@@ -246,10 +302,13 @@ static unsigned check_headers(struct peal_http_head *head)
 
 unsigned peal_http_head_parse(struct peal_http_head *head, char *bytes, size_t length)
 {
-	struct parsing parsing = { .head = head };
+	struct parsing parsing; /* the lengths are written as headers come */
 	http_parser parser;
 	if (!request_line_is_strict(bytes, length))
 		return 400;
+	parsing.head = head;
+	parsing.url_end = parsing.name_end = parsing.value_end = NULL;
+	parsing.overflow = false;
 	http_parser_init(&parser, HTTP_REQUEST);
 	parser.data = &parsing;
 	/* It would refuse control characters in an Origin; check_headers() knows where not to. */
@@ -266,7 +325,7 @@ unsigned peal_http_head_parse(struct peal_http_head *head, char *bytes, size_t l
 	const char *mark = strchr(head->url, '?');
 	head->query = mark ? mark + 1 : "";
 	head->http_1_0 = parser.http_minor == 0;
-	unsigned status = check_headers(head);
+	unsigned status = check_headers(head, &parsing);
 	if (status)
 		return status;
 	bool announced = parser.content_length != UINT64_MAX && !head->chunked;

@@ -44,6 +44,7 @@ struct peal_http_head {
 	bool keep_alive;
 	bool websocket; /* GET with Connection: Upgrade and Upgrade: websocket, in HTTP/1.1 */
 	bool expects_continue;
+	bool origin; /* has one, valid or not */
 };
 
 /*

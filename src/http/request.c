@@ -95,7 +95,7 @@ struct peal_http_request *peal_http_request_new(struct peal_http_connection *con
 		.headers = headers,
 		.header_count = head.header_count,
 	};
-	request->info.xdomain = peal_http_find_header(&request->info, "origin") != NULL;
+	request->info.xdomain = head.origin;
 	request->connection = connection;
 	request->server = connection->server;
 	request->death.fn = on_death;

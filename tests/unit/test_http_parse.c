@@ -157,6 +157,48 @@ START_TEST(hosts_are_names_or_addresses)
 }
 END_TEST
 
+START_TEST(each_byte_is_taken_where_it_may_stand_and_nowhere_else)
+{
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	struct peal_http_head head;
+	char text[100];
+	/* Behind nothing, and behind more than is looked at in one go. */
+	for (int before = 0; before < 20; before++) {
+		for (int byte = 1; byte < 256; byte++) {
+			bool letter = strchr(letters, byte) != NULL;
+			bool token = letter || strchr("!#$%&'*+-.^_`|~", byte) != NULL;
+			bool host = letter || strchr("-._~%!$&'()*+,;=:[]", byte) != NULL;
+			bool value = byte == '\t' || (byte >= 0x20 && byte != 0x7f);
+			/* These end the name, the value or its line. */
+			bool ends = byte == '\r' || byte == '\n';
+			snprintf(text, sizeof(text), "%.*s%c", before, letters, byte);
+			ck_assert_int_eq(peal_http_name_valid(text), token);
+			ck_assert_int_eq(peal_http_value_valid(text), value);
+			if (ends)
+				continue;
+			snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n" HOST "%.*s%cx: y\r\n\r\n",
+				 before, letters, byte);
+			if (byte != ':')
+				ck_assert_uint_eq(parse(text, &head), token ? 0 : 400);
+			snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n" HOST "x: %.*s%cy\r\n\r\n",
+				 before, letters, byte);
+			ck_assert_uint_eq(parse(text, &head), value ? 0 : 400);
+			snprintf(text, sizeof(text), "GET / HTTP/1.1\r\nHost: a%.*s%cy\r\n\r\n",
+				 before, letters, byte);
+			ck_assert_uint_eq(parse(text, &head), host ? 0 : 400);
+			snprintf(text, sizeof(text),
+				 "GET / HTTP/1.1\r\n" HOST "Origin: %.*s%cy\r\n\r\n", before,
+				 letters, byte);
+			ck_assert_uint_eq(parse(text, &head), 0);
+			ck_assert(head.origin);
+		}
+	}
+	ck_assert(!peal_http_name_valid(""));
+	ck_assert(peal_http_value_valid(""));
+}
+END_TEST
+
 /* Decode @text as a chunked body in pieces of @step bytes. Return: the last result. */
 static int decode(const char *text, size_t step, char *out, size_t *ret_used)
 {
@@ -263,5 +305,6 @@ END_TEST
 UNIT_MAIN("http_parse", a_head_is_found_at_any_split, a_head_is_refused_at_its_first_wrong_byte,
 	  a_head_is_read_into_its_parts,
 	  what_a_connection_header_asks_for_is_found_among_its_tokens, hosts_are_names_or_addresses,
-	  chunks_are_decoded_at_any_split, a_chunk_larger_than_any_limit_is_refused,
-	  a_counted_body_ends_where_it_says, a_copy_of_a_request_stands_alone)
+	  each_byte_is_taken_where_it_may_stand_and_nowhere_else, chunks_are_decoded_at_any_split,
+	  a_chunk_larger_than_any_limit_is_refused, a_counted_body_ends_where_it_says,
+	  a_copy_of_a_request_stands_alone)
