@@ -96,6 +96,9 @@ int peal_query_find(const char *query, size_t length, const char *name, struct p
 		return error;
 	if (!found)
 		return -ENOENT;
-	append_decoded(value, found, found_end);
+	if (needs_decoding(found, found_end))
+		append_decoded(value, found, found_end);
+	else
+		peal_buffer_append(value, found, (size_t)(found_end - found));
 	return peal_buffer_error(value);
 }

@@ -11,9 +11,12 @@
 
 const char *peal_request_header(const struct peal_request *request, const char *name)
 {
-	for (size_t i = 0; i < request->header_count; i++)
-		if (!strcasecmp(request->headers[i].name, name))
+	for (size_t i = 0; i < request->header_count; i++) {
+		const char *other = request->headers[i].name;
+		/* Most differ in their first letter. */
+		if (!((*other ^ *name) & ~0x20) && !strcasecmp(other, name))
 			return request->headers[i].value;
+	}
 	return NULL;
 }
 

@@ -206,18 +206,16 @@ static void add_cookie(struct peal_front *front, struct peal_http_request *reque
 	peal_buffer_deinit(&value);
 }
 
-/* Steps E and F, then the session. Takes @copy. */
+/* Steps E and F, then the session. Takes @copy; @query is what it says. */
 static void open_session(struct peal_front *front, struct peal_http_request *request,
-			 struct peal_request *copy)
+			 struct peal_request *copy, const struct query *query)
 {
 	struct peal_engine *engine = front->engine;
 	bool websocket = wants_websocket(front, request);
 	bool upgradable = !websocket && engine->options.allow_upgrades &&
 			  engine->options.transports & PEAL_TRANSPORT_WEBSOCKET;
 	struct peal_session *session;
-	struct query query;
-	read_query(copy, &query);
-	if (!query.revision_4) {
+	if (!query->revision_4) {
 		free(copy);
 		refuse(front, request, E_PROTOCOL, NULL, "UNSUPPORTED_PROTOCOL_VERSION");
 		return;
@@ -229,7 +227,7 @@ static void open_session(struct peal_front *front, struct peal_http_request *req
 	}
 	int r = peal_session_create(engine,
 				    websocket ? &peal_websocket_transport : &peal_polling_transport,
-				    copy, query.base64, upgradable, &session);
+				    copy, query->base64, upgradable, &session);
 	if (r == -EEXIST) {
 		refuse(front, request, E_BAD_REQUEST, NULL, "ID_GENERATION_ERROR");
 		return;
@@ -295,10 +293,13 @@ static void open_accepted(struct asking *asking)
 	asking_free(asking);
 	if (request)
 		peal_http_request_set_userdata(request, NULL);
-	if (request && !full(front, request))
-		open_session(front, request, copy);
-	else
+	if (request && !full(front, request)) {
+		struct query query;
+		read_query(copy, &query);
+		open_session(front, request, copy, &query);
+	} else {
 		free(copy);
+	}
 }
 
 static void on_later(struct peal_timer *timer)
@@ -334,14 +335,15 @@ static void on_allowed(struct peal_decision *decision, bool accepted, const char
 	asking_free(asking);
 }
 
-static void ask(struct peal_front *front, struct peal_http_request *request)
+static void ask(struct peal_front *front, struct peal_http_request *request,
+		const struct query *query)
 {
 	const struct peal_engine_options *options = &front->engine->options;
 	struct peal_request *copy = peal_request_copy(peal_http_request_request(request));
 	struct asking *asking = NULL;
 	struct peal_next *next = NULL;
 	if (copy && !options->allow_request) {
-		open_session(front, request, copy);
+		open_session(front, request, copy, query);
 		return;
 	}
 	/* Those whose clients left count until the hook has answered. */
@@ -418,7 +420,7 @@ static void on_request(struct peal_http_request *request, void *context)
 		return;
 	}
 	if (!full(front, request))
-		ask(front, request);
+		ask(front, request, &query);
 }
 
 static void on_body(struct peal_http_request *request, const char *body, size_t length,
