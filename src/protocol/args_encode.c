@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "protocol/json.h"
-#include "protocol/text.h"
 #include "protocol/tree.h"
 
 /* The brackets of the argument array are one level. */
@@ -64,9 +63,9 @@ static int encode_value(struct peal_buffer *out, const struct peal_arg *arg)
 		peal_json_append_double(out, arg->value.number);
 		return 0;
 	case PEAL_ARG_STRING:
-		if (!arg->value.string || !peal_utf8_valid(arg->value.string, arg->length))
+		if (!arg->value.string ||
+		    !peal_json_append_checked(out, arg->value.string, arg->length))
 			return PEAL_EMIT_E_INVALID;
-		peal_json_append_string(out, arg->value.string, arg->length);
 		return 0;
 	case PEAL_ARG_CJSON:
 		return peal_tree_print(out, arg->value.cjson, VALUE_DEPTH) ? 0

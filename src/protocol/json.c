@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "base/utf8.h"
 #include "protocol/json_scan.h"
+#include "protocol/text.h"
 
 #define NUM_NONE UINT64_MAX
 #define NUM_MAX ((UINT64_C(1) << 53) - 1)
@@ -64,6 +64,29 @@ static const unsigned char *scan_escape(const unsigned char *at, const unsigned 
 	}
 }
 
+/* The same as below, from a character on that is not ASCII. Inside of a sequence there is neither a
+ * quote nor a backslash: where the string ends is known before its text is. */
+static const unsigned char *scan_text(const unsigned char *at, const unsigned char *end,
+				      bool *ret_escaped)
+{
+	const unsigned char *from = at;
+	for (;;) {
+		at = peal_json_skip_printed(at, end);
+		if (at == end || *at < 0x20)
+			return NULL;
+		if (*at == '"')
+			return peal_utf8_valid(from, (size_t)(at - from)) ? at + 1 : NULL;
+		if (*at == '\\') {
+			*ret_escaped = true;
+			at = scan_escape(at, end);
+			if (!at)
+				return NULL;
+		} else {
+			at++;
+		}
+	}
+}
+
 /* Behind the closing quote of the string whose first character is at @at, or NULL. */
 static const unsigned char *scan_string(const unsigned char *at, const unsigned char *end,
 					bool *ret_escaped)
@@ -85,13 +108,7 @@ static const unsigned char *scan_string(const unsigned char *at, const unsigned 
 		} else if (*at < 0x80) {
 			at++;
 		} else {
-			/* Text that is not ASCII comes in runs. */
-			do {
-				size_t taken = peal_utf8_sequence(at, end);
-				if (!taken)
-					return NULL;
-				at += taken;
-			} while (at < end && *at >= 0x80);
+			return scan_text(at, end, ret_escaped);
 		}
 	}
 }

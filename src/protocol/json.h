@@ -74,6 +74,10 @@ bool peal_json_placeholder(const char *text, size_t length, uint64_t *ret_num);
 /* Append UTF-8 as a JSON string with quotes, escaped as JSON.stringify() does. The bytes must be
  * valid UTF-8. */
 void peal_json_append_string(struct peal_buffer *out, const char *bytes, size_t length);
+/* The same for bytes that may be anything. Return: whether they are valid UTF-8; otherwise nothing
+ * is appended. */
+bool peal_json_append_checked(struct peal_buffer *out, const char *bytes, size_t length)
+	__attribute__((warn_unused_result));
 /* Append a number as JSON.stringify() prints it: shortest form that reads back, 1e21 and above with
  * exponent, null if not finite. */
 void peal_json_append_double(struct peal_buffer *out, double number);

@@ -1,5 +1,5 @@
 /*
- * UTF-8 validation, names and base64. Everything here sees bytes straight from the network, so
+ * Names and base64. Everything here sees bytes straight from the network, so
  * nothing is assumed about them.
  */
 #include "protocol/text.h"
@@ -8,33 +8,6 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "base/utf8.h"
-
-bool peal_utf8_valid(const void *bytes, size_t length)
-{
-	const unsigned char *at = bytes, *end = at + length;
-	for (;;) {
-		/* Most of what clients send is ASCII: sixteen bytes at once. */
-		while (end - at >= 16) {
-			uint64_t words[2];
-			memcpy(words, at, 16);
-			if ((words[0] | words[1]) & 0x8080808080808080)
-				break;
-			at += 16;
-		}
-		while (at < end && *at < 0x80)
-			at++;
-		if (at == end)
-			return true;
-		/* Text that is not ASCII comes in runs. */
-		while (at < end && *at >= 0x80) {
-			size_t taken = peal_utf8_sequence(at, end);
-			if (!taken)
-				return false;
-			at += taken;
-		}
-	}
-}
 
 bool peal_name_valid(const char *name, size_t length)
 {

@@ -16,13 +16,7 @@
 
 static bool print_string(struct peal_buffer *out, const char *string)
 {
-	if (!string)
-		return false;
-	size_t length = strlen(string);
-	if (!peal_utf8_valid(string, length))
-		return false;
-	peal_json_append_string(out, string, length);
-	return true;
+	return string && peal_json_append_checked(out, string, strlen(string));
 }
 
 static bool print_raw(struct peal_buffer *out, const char *raw, size_t depth)

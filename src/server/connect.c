@@ -12,7 +12,6 @@
 
 #include "base/decision.h"
 #include "protocol/json.h"
-#include "protocol/text.h"
 #include "server/server_private.h"
 
 struct peal_connect {
@@ -64,10 +63,9 @@ static void send_error(struct peal_client *client, const char *name, size_t name
 	struct peal_buffer json = PEAL_BUFFER(PEAL_LIMIT_FRAME_BYTES / 2);
 	struct peal_json_facts facts;
 	client->server->stats->connects_refused++;
-	if (!message || !peal_utf8_valid(message, strlen(message)))
-		message = "Forbidden";
 	peal_buffer_append_text(&json, "{\"message\":");
-	peal_json_append_string(&json, message, strlen(message));
+	if (!message || !peal_json_append_checked(&json, message, strlen(message)))
+		peal_buffer_append_text(&json, "\"Forbidden\"");
 	if (data && peal_json_validate(data, strlen(data), &facts)) {
 		peal_buffer_append_text(&json, ",\"data\":");
 		peal_buffer_append_text(&json, data);

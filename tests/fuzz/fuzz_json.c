@@ -242,6 +242,22 @@ static void check_tree(const char *text, size_t length)
 	peal_buffer_deinit(&theirs);
 }
 
+/* Any bytes as a string that is printed, if they are text. */
+static void check_any_string(const char *bytes, size_t size)
+{
+	struct peal_buffer printed = PEAL_BUFFER(6 * size + 2);
+	bool text = peal_utf8_valid(bytes, size);
+	FUZZ_CHECK(peal_json_append_checked(&printed, bytes, size) == text);
+	if (text) {
+		FUZZ_CHECK(!peal_buffer_error(&printed));
+		FUZZ_CHECK(plain_valid(printed.bytes, printed.length));
+		check_string(printed.bytes, printed.length);
+	} else {
+		FUZZ_CHECK(!printed.length);
+	}
+	peal_buffer_deinit(&printed);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = fuzz_exact(data, size);
@@ -270,6 +286,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			check_number(start, (size_t)(end - start));
 		check_tree(text, size);
 	}
+	check_any_string(text, size);
 	free(text);
 	return 0;
 }

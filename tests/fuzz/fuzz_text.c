@@ -31,6 +31,23 @@ static bool plain_utf8_valid(const unsigned char *at, size_t length)
 	return true;
 }
 
+/* Long enough for all steps, and behind text of other lengths. */
+static void check_repeated(const char *text, size_t size)
+{
+	static const char *const front[] = { "", "x", "\xc3\xa9", "x\xe2\x82\xac" };
+	for (size_t i = 0; i < sizeof(front) / sizeof(*front); i++) {
+		struct peal_buffer all = PEAL_BUFFER(4 * size + 8);
+		peal_buffer_append_text(&all, front[i]);
+		for (int k = 0; k < 4; k++)
+			peal_buffer_append(&all, text, size);
+		char *exact = fuzz_exact(all.bytes, all.length);
+		FUZZ_CHECK(peal_utf8_valid(exact, all.length) ==
+			   plain_utf8_valid((unsigned char *)exact, all.length));
+		free(exact);
+		peal_buffer_deinit(&all);
+	}
+}
+
 static void check_base64(const char *bytes, size_t size)
 {
 	size_t length = PEAL_BASE64_LENGTH(size);
@@ -99,6 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_CHECK(peal_utf8_valid(text, size) == valid);
 	FUZZ_CHECK(peal_name_valid(text, size) ==
 		   (valid && size <= 1024 && !memchr(text, '\0', size)));
+	check_repeated(text, size);
 	check_base64(text, size);
 	check_query(text, size);
 	check_escaped_value(text, size);

@@ -84,6 +84,74 @@ START_TEST(mixed_text_of_any_length_is_valid)
 }
 END_TEST
 
+static bool plainly_valid(const char *bytes, size_t length)
+{
+	const unsigned char *at = (const unsigned char *)bytes, *end = at + length;
+	while (at < end) {
+		size_t taken = peal_utf8_sequence(at, end);
+		if (!taken)
+			return false;
+		at += taken;
+	}
+	return true;
+}
+
+/* Four bytes, each of which is one of those where something begins or ends, behind and in front of
+ * other text, at each place of sixteen. */
+START_TEST(many_bytes_at_a_time_are_judged_like_one_after_the_other)
+{
+	static const unsigned char edges[] = { 0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f,
+					       0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0,
+					       0xe1, 0xed, 0xef, 0xf0, 0xf1, 0xf4, 0xf5 };
+	enum { COUNT = sizeof(edges) };
+	static const char around[] =
+		"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xed\x9f\xbf\xe0\xa0\x80 "
+		"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xed\x9f\xbf\xe0\xa0\x80 ";
+	const size_t length = 48;
+	char *exact = malloc(length);
+	for (size_t place = 0; place < 16; place++) {
+		/* Text that is well-formed but for the four bytes. */
+		memset(exact, 'x', length);
+		memcpy(exact + place, around, 16);
+		memcpy(exact + place + 20, around,
+		       length - place - 20 < 16 ? length - place - 20 : 16);
+		if (place > 12)
+			memset(exact + place + 20, 'x', length - place - 20);
+		for (size_t i = 0; i < (size_t)COUNT * COUNT * COUNT * COUNT; i++) {
+			size_t rest = i;
+			for (size_t k = 0; k < 4; k++, rest /= COUNT)
+				exact[place + 16 + k] = (char)edges[rest % COUNT];
+			if (peal_utf8_valid(exact, length) != plainly_valid(exact, length))
+				ck_abort_msg("%02x %02x %02x %02x at %zu", exact[place + 16] & 0xff,
+					     exact[place + 17] & 0xff, exact[place + 18] & 0xff,
+					     exact[place + 19] & 0xff, place);
+		}
+	}
+	free(exact);
+}
+END_TEST
+
+START_TEST(long_text_is_judged_up_to_its_end)
+{
+	static const char *const pieces[] = { "x", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80" };
+	for (size_t i = 0; i < 4; i++)
+		for (size_t first = 0; first < 4; first++) {
+			char text[700] = "";
+			strcpy(text, pieces[first]);
+			while (strlen(text) < 690)
+				strcat(text, pieces[i]);
+			for (size_t length = 0; length < 690; length++)
+				ck_assert(valid(text, length) == plainly_valid(text, length));
+			for (size_t at = 0; at < 690; at++) {
+				char kept = text[at];
+				text[at] = (char)0xff;
+				ck_assert(!valid(text, 690));
+				text[at] = kept;
+			}
+		}
+}
+END_TEST
+
 START_TEST(a_name_is_bounded_and_holds_no_nul)
 {
 	static char name[PEAL_LIMIT_NAME_BYTES + 1];
@@ -178,5 +246,7 @@ END_TEST
 
 UNIT_MAIN("text", every_code_point_but_the_surrogates_is_valid_utf8,
 	  malformed_utf8_is_refused_wherever_it_stands, mixed_text_of_any_length_is_valid,
-	  a_name_is_bounded_and_holds_no_nul, base64_is_encoded_with_padding,
-	  base64_is_decoded_as_leniently_as_node_does, what_is_encoded_as_base64_decodes_to_itself)
+	  many_bytes_at_a_time_are_judged_like_one_after_the_other,
+	  long_text_is_judged_up_to_its_end, a_name_is_bounded_and_holds_no_nul,
+	  base64_is_encoded_with_padding, base64_is_decoded_as_leniently_as_node_does,
+	  what_is_encoded_as_base64_decodes_to_itself)
