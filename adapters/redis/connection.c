@@ -51,14 +51,27 @@ static void fail_later(struct peal_redis_connection *connection, const char *why
 	peal_loop_defer(connection->loop, &connection->failure);
 }
 
+/* "$5\r\n" and the like; printf() would take most of the time of a publish. */
+static void append_head(struct peal_buffer *output, char form, size_t number)
+{
+	char head[24], *at = head + sizeof(head);
+	*--at = '\n';
+	*--at = '\r';
+	do
+		*--at = (char)('0' + number % 10);
+	while (number /= 10);
+	*--at = form;
+	peal_buffer_append(output, at, (size_t)(head + sizeof(head) - at));
+}
+
 static int append(struct peal_redis_connection *connection, size_t count, const char *const *words,
 		  const size_t *lengths)
 {
 	struct peal_buffer *output = &connection->stream.output;
 	size_t before = output->length;
-	peal_buffer_append_format(output, "*%zu\r\n", count);
+	append_head(output, '*', count);
 	for (size_t i = 0; i < count; i++) {
-		peal_buffer_append_format(output, "$%zu\r\n", lengths[i]);
+		append_head(output, '$', lengths[i]);
 		peal_buffer_append(output, words[i], lengths[i]);
 		peal_buffer_append(output, "\r\n", 2);
 	}

@@ -114,6 +114,7 @@ int peal_redis_use_attach(struct peal_subscriber *subscriber, struct peal_redis_
 	}
 	use->subscription = subscription;
 	peal_list_append(&subscription->uses, &use->link);
+	subscriber->changes++;
 	return 0;
 }
 
@@ -122,6 +123,7 @@ void peal_redis_use_detach(struct peal_subscriber *subscriber, struct peal_redis
 	if (!use->subscription)
 		return;
 	peal_list_unlink(&use->link);
+	subscriber->changes++;
 	peal_subscription_mark(subscriber, use->subscription);
 	use->subscription = NULL;
 }
@@ -132,6 +134,7 @@ static void free_subscription(struct peal_subscriber *subscriber,
 	assert(peal_list_empty(&subscription->uses) && !is_live(subscription));
 	peal_list_unlink(&subscription->link);
 	peal_hash_remove(table_of(subscriber, subscription->pattern), &subscription->entry);
+	subscriber->changes++;
 	free(subscription);
 }
 

@@ -101,6 +101,7 @@ struct peal_subscriber {
 	char uid[PEAL_UID_LENGTH + 1];
 
 	struct peal_hash channels, patterns; /* struct peal_redis_subscription */
+	uint64_t changes;		     /* of those and their uses */
 	struct peal_hash spaces;
 	struct peal_redis_use peal_use;
 	struct peal_deadlines lingering;

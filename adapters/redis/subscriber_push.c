@@ -110,10 +110,9 @@ void peal_subscriber_push(struct peal_subscriber *subscriber, bool pattern,
 	}
 	group(subscriber, subscription, channel, payload);
 	bool handed_on = false;
+	uint64_t changes = subscriber->changes;
 	struct peal_redis_use *use;
-	/* Who gets the message may open and close namespaces: look anew each time. */
-	while ((subscription = find(subscriber, pattern, name)) &&
-	       (use = next_use(subscriber, subscription))) {
+	while (subscription && (use = next_use(subscriber, subscription))) {
 		bool of_all = !use->space;
 		if (use->space)
 			use->space->group = subscriber->group;
@@ -121,6 +120,11 @@ void peal_subscriber_push(struct peal_subscriber *subscriber, bool pattern,
 		hand_on(subscriber, use, channel, payload);
 		if (of_all)
 			break;
+		/* Who gets the message may open and close namespaces. */
+		if (subscriber->changes != changes) {
+			changes = subscriber->changes;
+			subscription = find(subscriber, pattern, name);
+		}
 	}
 	if (!handed_on)
 		subscriber->stats->cluster_messages_repeated++;

@@ -152,7 +152,7 @@ static void remote_broadcast(struct peal_namespace *ns, const struct peal_target
 {
 	struct peal_cluster *cluster = context;
 	const char *name = peal_namespace_name(ns);
-	struct peal_space *space = peal_space_find(cluster, name);
+	struct peal_space *space = peal_space_of(cluster, ns);
 	peal_buffer_clear(&cluster->scratch);
 	peal_buffer_append(&cluster->scratch, event, event_length);
 	peal_buffer_append_char(&cluster->scratch, '\0');

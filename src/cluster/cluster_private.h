@@ -128,6 +128,8 @@ struct peal_space {
 /* NULL without memory, or over the ceiling of those that are not served. */
 struct peal_space *peal_space_get(struct peal_cluster *cluster, const char *name);
 struct peal_space *peal_space_find(const struct peal_cluster *cluster, const char *name);
+/* That of a namespace: a namespace that is served knows it. */
+struct peal_space *peal_space_of(const struct peal_cluster *cluster, struct peal_namespace *ns);
 bool peal_member_serves(const struct peal_member *member, const char *ns);
 struct peal_member *peal_member_find(const struct peal_cluster *cluster, const char *uid);
 /* An announcement came. */

@@ -18,6 +18,12 @@ struct peal_space *peal_space_find(const struct peal_cluster *cluster, const cha
 	return entry ? peal_container(entry, struct peal_space, entry) : NULL;
 }
 
+struct peal_space *peal_space_of(const struct peal_cluster *cluster, struct peal_namespace *ns)
+{
+	struct peal_space *space = *peal_namespace_remote(ns);
+	return space ? space : peal_space_find(cluster, peal_namespace_name(ns));
+}
+
 /* Ones of namespaces that are served are the server's matter, which has a ceiling of its own. */
 static struct peal_space *get(struct peal_cluster *cluster, const char *name, bool served)
 {
