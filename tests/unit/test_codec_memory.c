@@ -1,6 +1,6 @@
 /*
  * The codec and memory: none is taken for a broadcast once the buffers are there, and a lack of it
- * is told, at each place in turn. The linker puts the functions below in front of the allocator.
+ * is told, at each place in turn.
  */
 #include "tests/unit/unit.h"
 
@@ -9,42 +9,8 @@
 #include "adapters/redis/codec.h"
 #include "base/limits.h"
 #include "protocol/args.h"
+#include "tests/support/scarce_memory.h"
 #include "tests/unit/hex_case.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *pointer, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *pointer, size_t size);
-
-static size_t allocations;
-static size_t failing; /* the how-manieth from now fails; 0: none */
-static bool failed;
-
-static bool fails(void)
-{
-	allocations++;
-	if (!failing || --failing)
-		return false;
-	failed = true;
-	return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *pointer, size_t size)
-{
-	return fails() ? NULL : __real_realloc(pointer, size);
-}
 
 /* Two rooms, an exception, text, a map, binary. */
 #define BROADCAST                                                                          \
@@ -106,11 +72,11 @@ START_TEST(a_broadcast_that_is_received_takes_no_memory)
 	size_t length;
 	char *bytes = hex_bytes(BROADCAST, &length);
 	ck_assert_int_eq(decode(decoder, "P#/#", bytes, length, &message), 0);
-	size_t before = allocations;
+	size_t before = scarce.allocations;
 	int r = 0;
 	for (int i = 0; i < 100; i++)
 		r |= decode(decoder, "P#/#", bytes, length, &message);
-	size_t after = allocations;
+	size_t after = scarce.allocations;
 	ck_assert_int_eq(r, 0);
 	ck_assert_uint_eq(after, before);
 	ck_assert_uint_eq(message->args->attachment_count, 1);
@@ -139,11 +105,11 @@ START_TEST(a_broadcast_that_is_sent_takes_no_memory)
 		.target = { .rooms = PEAL_ROOMS("a", "b") },
 	};
 	ck_assert_int_eq(peal_codec_encode(&message, "P", "abcdef", &channel, &payload), 0);
-	size_t before = allocations;
+	size_t before = scarce.allocations;
 	int r = 0;
 	for (int i = 0; i < 100; i++)
 		r |= peal_codec_encode(&message, "P", "abcdef", &channel, &payload);
-	size_t after = allocations;
+	size_t after = scarce.allocations;
 	ck_assert_int_eq(r, 0);
 	ck_assert_uint_eq(after, before);
 	peal_buffer_deinit(&channel);
@@ -156,15 +122,15 @@ static size_t exhaust_decoding(const struct sample *sample)
 {
 	size_t length, places = 0;
 	char *bytes = bytes_of(sample, &length);
-	for (failed = true; failed; places++) {
+	for (scarce.failed = true; scarce.failed; places++) {
 		const struct peal_message *message;
 		struct peal_decoder *decoder = peal_decoder_new();
-		failed = false;
-		failing = places + 1;
+		scarce.failed = false;
+		scarce.failing = places + 1;
 		int r = decode(decoder, sample->channel, bytes, length, &message);
-		failing = 0;
+		scarce.failing = 0;
 		/* Putting an object right may be left out for the lack of it. */
-		ck_assert(!r || (failed && r == -ENOMEM));
+		ck_assert(!r || (scarce.failed && r == -ENOMEM));
 		ck_assert_int_eq(decode(decoder, sample->channel, bytes, length, &message), 0);
 		peal_decoder_free(decoder);
 	}
@@ -176,7 +142,7 @@ START_TEST(a_lack_of_memory_while_decoding_is_told)
 {
 	for (size_t i = 0; i < SAMPLES; i++)
 		ck_assert_uint_gt(exhaust_decoding(&samples[i]), 1);
-	failing = 1;
+	scarce.failing = 1;
 	struct peal_decoder *decoder = peal_decoder_new();
 	ck_assert_ptr_null(decoder);
 }
@@ -185,13 +151,13 @@ END_TEST
 static size_t exhaust_encoding(struct peal_message *message)
 {
 	size_t places = 0;
-	for (failed = true; failed; places++) {
+	for (scarce.failed = true; scarce.failed; places++) {
 		struct peal_buffer channel = PEAL_BUFFER(4096), payload = PEAL_BUFFER(1 << 20);
-		failed = false;
-		failing = places + 1;
+		scarce.failed = false;
+		scarce.failing = places + 1;
 		int r = peal_codec_encode(message, "P", "abcdef", &channel, &payload);
-		failing = 0;
-		ck_assert(!r || (failed && r == -ENOMEM));
+		scarce.failing = 0;
+		ck_assert(!r || (scarce.failed && r == -ENOMEM));
 		peal_buffer_deinit(&channel);
 		peal_buffer_deinit(&payload);
 	}

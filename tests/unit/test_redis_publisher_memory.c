@@ -1,7 +1,6 @@
 /*
  * The way to Redis without memory, at each place in turn: whatever fails, each publish that was
- * accepted ends once, and the connection comes back. The linker puts the functions below in front
- * of the allocator.
+ * accepted ends once, and the connection comes back.
  */
 #include "adapters/redis/publisher.h"
 
@@ -9,38 +8,19 @@
 #include <string.h>
 
 #include "tests/support/redis_server.h"
+#include "tests/support/scarce_memory.h"
 #include "unit.h"
 
 #define MESSAGES 5
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *pointer, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *pointer, size_t size);
-char *__wrap_strdup(const char *text);
-
-static size_t failing; /* the how-manieth from now fails; 0: none */
-static bool failed;
-
-static bool fails(void)
-{
-	if (!failing || --failing)
-		return false;
-	failed = true;
-	return true;
-}
-
 /* Check allocates for what it checks; that is none of the places. */
 #define CHECK(condition)                                 \
 	do {                                             \
-		size_t failing_ = failing;               \
+		size_t failing_ = scarce.failing;        \
 		bool holds_ = (condition);               \
-		failing = 0;                             \
+		scarce.failing = 0;                      \
 		ck_assert_msg(holds_, "%s", #condition); \
-		failing = failing_;                      \
+		scarce.failing = failing_;               \
 	} while (0)
 
 #define WAIT_UNTIL(condition)                                \
@@ -50,26 +30,6 @@ static bool fails(void)
 			redis_world_turn(&world);            \
 		CHECK(condition);                            \
 	} while (0)
-
-void *__wrap_malloc(size_t size)
-{
-	return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *pointer, size_t size)
-{
-	return fails() ? NULL : __real_realloc(pointer, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-	return fails() ? NULL : __real_strdup(text);
-}
 
 static struct redis_world world;
 static struct redis_server server;
@@ -134,13 +94,13 @@ static bool try_at(size_t place)
 	peal_redis_options_init(&options);
 	options.url = url;
 	world.stats = (struct peal_stats){ 0 };
-	failed = false;
-	failing = place;
+	scarce.failed = false;
+	scarce.failing = place;
 	memset(ends, 0, sizeof(ends));
 	int r = peal_redis_address_init(&address, &options, message, sizeof(message));
 	CHECK(!r || r == -ENOMEM);
 	if (r)
-		return failed;
+		return scarce.failed;
 	struct peal_publisher_options with = { .loop = world.loop,
 					       .address = &address,
 					       .prefix = "socket.io",
@@ -170,10 +130,10 @@ static bool try_at(size_t place)
 		      accepted);
 		peal_publisher_free(publisher);
 	}
-	failing = 0;
+	scarce.failing = 0;
 	redis_world_turn(&world);
 	peal_redis_address_deinit(&address);
-	return failed;
+	return scarce.failed;
 }
 
 START_TEST(memory_may_run_out_anywhere)

@@ -1,7 +1,6 @@
 /*
  * The subscriber and memory: it survives when there is none, at each place in turn, and hears what
- * it has to hear once there is some again. The linker puts the functions below in front of the
- * allocator.
+ * it has to hear once there is some again.
  */
 #include <string.h>
 
@@ -10,47 +9,8 @@
 #include "loop/barrier.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_redis.h"
+#include "tests/support/scarce_memory.h"
 #include "tests/unit/unit.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *pointer, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *pointer, size_t size);
-char *__wrap_strdup(const char *text);
-
-static size_t failing; /* the how-manieth from now fails; 0: none */
-static bool failed;
-
-static bool fails(void)
-{
-	if (!failing || --failing)
-		return false;
-	failed = true;
-	return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *pointer, size_t size)
-{
-	return fails() ? NULL : __real_realloc(pointer, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-	return fails() ? NULL : __real_strdup(text);
-}
 
 static struct peal_stats stats, other_stats;
 static struct fake_clock now;
@@ -154,13 +114,13 @@ START_TEST(what_has_to_be_heard_is_heard_wherever_memory_was_missing)
 		struct peal_subscriber *subscriber = NULL;
 		if (places)
 			set_up();
-		failed = false;
-		failing = ++places;
+		scarce.failed = false;
+		scarce.failing = ++places;
 		if (!peal_subscriber_new(loop, &address, "test", "P", "uid123", &handlers, NULL,
 					 &stats, &silent, &subscriber)) {
 			lives++;
 			live(subscriber);
-			failing = 0;
+			scarce.failing = 0;
 			if (!peal_subscriber_hears_requests(subscriber, "/")) {
 				/* There was no memory for the namespace, so for no rooms of it. */
 				peal_subscriber_open(subscriber, "/");
@@ -178,9 +138,9 @@ START_TEST(what_has_to_be_heard_is_heard_wherever_memory_was_missing)
 			peal_subscriber_free(subscriber);
 			ck_assert_uint_eq(stats.cluster_subscriptions, 0);
 		}
-		if (failed)
+		if (scarce.failed)
 			tear_down();
-	} while (failed);
+	} while (scarce.failed);
 	ck_assert_uint_gt(places, 30);
 	ck_assert_uint_gt(lives, 30);
 }

@@ -1,7 +1,8 @@
 /*
  * The server and memory: what it allocates for a delivery, and that it survives when there is none,
- * at each place in turn. The linker puts the functions below in front of the allocator.
+ * at each place in turn.
  */
+#include "tests/support/scarce_memory.h"
 #include "tests/support/server_world.h"
 #include "tests/unit/unit.h"
 
@@ -10,48 +11,6 @@
 
 #include "server/peer.h"
 #include "server/server_private.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *pointer, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *pointer, size_t size);
-char *__wrap_strdup(const char *text);
-
-static size_t allocations;
-static size_t failing; /* the how-manieth from now fails; 0: none */
-static bool failed;
-
-static bool fails(void)
-{
-	allocations++;
-	if (!failing || --failing)
-		return false;
-	failed = true;
-	return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *pointer, size_t size)
-{
-	return fails() ? NULL : __real_realloc(pointer, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-	return fails() ? NULL : __real_strdup(text);
-}
 
 static struct peal_namespace *io, *parent;
 static struct peal_session *sessions[4];
@@ -182,15 +141,15 @@ START_TEST(without_memory_calls_fail_sessions_may_close_and_nothing_is_lost_or_l
 	for (size_t nth = 1;; nth++) {
 		size_t called = 0, due;
 		prepare();
-		failed = false;
-		failing = nth;
+		scarce.failed = false;
+		scarce.failing = nth;
 		due = live(&called);
-		failing = 0;
+		scarce.failing = 0;
 		end();
 		/* Each call that returned 0 has had its callback, once. */
 		ck_assert_msg(called == due, "allocation %zu: %zu of %zu", nth, called, due);
 		peal_socket_unref(neighbour);
-		if (!failed) {
+		if (!scarce.failed) {
 			/* All of them were tried. */
 			ck_assert_uint_gt(nth, 100);
 			ck_assert_uint_eq(due, 4);
@@ -344,18 +303,18 @@ START_TEST(without_memory_nothing_between_nodes_is_lost_or_left)
 		peal_server_set_remote(world.server, &others);
 		ck_assert_int_eq(peal_on_server_event(io, "e", on_server_event, NULL), 0);
 		answers = 0;
-		failed = false;
-		failing = nth;
+		scarce.failed = false;
+		scarce.failing = nth;
 		due = live_asking(&called);
 		bool ended = live_answering();
-		failing = 0;
+		scarce.failing = 0;
 		ck_assert(ended);
 		peal_server_set_remote(world.server, NULL);
 		end();
 		ck_assert_msg(called == due, "allocation %zu: %zu of %zu", nth, called, due);
 		ck_assert_uint_le(answers, 1);
 		peal_socket_unref(neighbour);
-		if (!failed) {
+		if (!scarce.failed) {
 			ck_assert_uint_gt(nth, 30);
 			ck_assert_uint_eq(due, 2);
 			ck_assert_uint_eq(answers, 1);
@@ -372,12 +331,12 @@ START_TEST(a_child_that_nobody_could_join_for_want_of_memory_is_cleaned_up)
 	ck_assert_ptr_nonnull(peal_of_pattern(world.node, "^/child"));
 	for (size_t nth = 1;; nth++) {
 		struct peal_session *session = open_session();
-		failed = false;
-		failing = nth;
+		scarce.failed = false;
+		scarce.failing = nth;
 		fake_session_say(session, "40/child,");
-		failing = 0;
+		scarce.failing = 0;
 		settle();
-		if (!failed) {
+		if (!scarce.failed) {
 			ck_assert_uint_eq(world.stats.namespaces, 2);
 			break;
 		}
@@ -394,12 +353,12 @@ START_TEST(a_server_that_cannot_be_made_says_so)
 	struct peal_server *server;
 	begin();
 	for (size_t nth = 1;; nth++) {
-		failed = false;
-		failing = nth;
+		scarce.failed = false;
+		scarce.failing = nth;
 		int r = peal_server_new(world.loop, world.node, &world.decisions, &world.options,
 					&world.stats, &world.log, &server);
-		failing = 0;
-		if (!failed) {
+		scarce.failing = 0;
+		if (!scarce.failed) {
 			ck_assert_int_eq(r, 0);
 			peal_server_free(server);
 			break;
@@ -421,12 +380,12 @@ START_TEST(a_broadcast_allocates_nothing_per_recipient)
 		ck_assert_ptr_nonnull(
 			peal_buffer_reserve(&peal_socket_session(socket)->sent, 4096));
 	}
-	size_t before = allocations;
+	size_t before = scarce.allocations;
 	ck_assert_int_eq(peal_emit(io, PEAL_ALL, "event", 1, "two"), 0);
-	size_t everyone = allocations - before;
-	before = allocations;
+	size_t everyone = scarce.allocations - before;
+	before = scarce.allocations;
 	ck_assert_int_eq(peal_emit(io, PEAL_TO(.rooms = PEAL_ROOMS("room")), "event", 1, "two"), 0);
-	size_t room = allocations - before;
+	size_t room = scarce.allocations - before;
 	/* The arguments, the head of the packet, the frame. */
 	ck_assert_uint_le(everyone, 8);
 	ck_assert_uint_le(room, 8);
@@ -443,15 +402,15 @@ START_TEST(joining_and_leaving_allocate_nothing_per_membership_in_the_long_run)
 	for (size_t i = 0; i < MEMBERS; i++)
 		sockets[i] = new_socket();
 	int r = 0; /* assertions allocate as well */
-	size_t before = allocations;
+	size_t before = scarce.allocations;
 	for (size_t i = 0; i < MEMBERS; i++)
 		r |= peal_socket_join(sockets[i], "room");
 	/* One array per socket, and the room's own, which doubles. */
-	ck_assert_uint_le(allocations - before, MEMBERS + 32);
-	before = allocations;
+	ck_assert_uint_le(scarce.allocations - before, MEMBERS + 32);
+	before = scarce.allocations;
 	for (size_t i = 0; i < MEMBERS; i++)
 		r |= peal_socket_leave(sockets[i], "room");
-	ck_assert_uint_le(allocations - before, 32);
+	ck_assert_uint_le(scarce.allocations - before, 32);
 	ck_assert_int_eq(r, 0);
 	end();
 }

@@ -7,24 +7,8 @@
 #include "engine/outbox.h"
 #include "engine/transport.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/scarce_memory.h"
 #include "tests/unit/unit.h"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-
-static size_t failing; /* the how-manieth allocation from now fails; 0: none */
-
-void *__wrap_malloc(size_t size)
-{
-	return failing && !--failing ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	return failing && !--failing ? NULL : __real_calloc(count, size);
-}
 
 static struct peal_stats stats;
 static struct peal_log silent = { .level = PEAL_LOG_ERROR };
@@ -409,7 +393,7 @@ START_TEST(without_memory_a_held_session_closes_and_nothing_is_left_or_out_of_or
 		uint64_t first = peal_barrier_issue(&barrier), second;
 		char expected[1024] = "";
 		can_write = false;
-		failing = nth;
+		scarce.failing = nth;
 		for (unsigned i = 0; i < 20; i++)
 			send_number(i);
 		peal_session_hold(session, first);
@@ -421,8 +405,8 @@ START_TEST(without_memory_a_held_session_closes_and_nothing_is_left_or_out_of_or
 			send_number(i);
 		peal_barrier_reach(&barrier, first);
 		peal_barrier_reach(&barrier, second);
-		failed = !failing;
-		failing = 0;
+		failed = !scarce.failing;
+		scarce.failing = 0;
 		ck_assert(peal_list_empty(&barrier.waiters));
 		can_write = true;
 		if (peal_session_open(session))
