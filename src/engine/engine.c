@@ -1,4 +1,6 @@
+#include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,21 +72,84 @@ static int check(const struct peal_engine_options *options, const struct peal_lo
 	return -EINVAL;
 }
 
+/* --- the dirty list ------------------------------------------------------------------------ */
+
+int peal_engine_reserve_dirty(struct peal_engine *engine)
+{
+	/* Some more than there are sessions, so that the holes of closed ones are no trouble. */
+	size_t needed = engine->session_count + 1 + engine->session_count / 8;
+	if (needed <= engine->dirty_capacity)
+		return 0;
+	uint32_t capacity = engine->dirty_capacity ? engine->dirty_capacity * 2 : 64;
+	struct peal_session **dirty = realloc(engine->dirty, capacity * sizeof(*dirty));
+	if (!dirty)
+		return -ENOMEM;
+	engine->dirty = dirty;
+	engine->dirty_capacity = capacity;
+	return 0;
+}
+
+/* Move everything to the front: what was flushed and who was closed leave room there. */
+static void close_up(struct peal_engine *engine)
+{
+	uint32_t end = 0;
+	for (uint32_t i = engine->dirty_first; i < engine->dirty_end; i++) {
+		struct peal_session *session = engine->dirty[i];
+		if (!session)
+			continue;
+		engine->dirty[end++] = session;
+		session->dirty = end;
+	}
+	engine->dirty_first = 0;
+	engine->dirty_end = end;
+}
+
+void peal_engine_add_dirty(struct peal_session *session)
+{
+	struct peal_engine *engine = session->engine;
+	if (engine->dirty_end == engine->dirty_capacity)
+		close_up(engine);
+	assert(engine->dirty_end < engine->dirty_capacity);
+	engine->dirty[engine->dirty_end++] = session;
+	session->dirty = engine->dirty_end;
+	if (!engine->flusher.wanted)
+		peal_loop_want_flush(engine->context->loop, &engine->flusher);
+}
+
+/* A system call lies between two sessions, so the next ones are near enough; the connection can
+ * only be asked for once its session is there. */
+static inline void fetch_ahead(const struct peal_engine *engine)
+{
+	uint32_t next = engine->dirty_first;
+	if (next + 2 >= engine->dirty_end)
+		return;
+	if (engine->dirty[next + 2])
+		peal_session_prefetch(engine->dirty[next + 2]);
+	if (engine->dirty[next + 1])
+		__builtin_prefetch(engine->dirty[next + 1]->websocket);
+}
+
 static bool flush_dirty(struct peal_flusher *flusher)
 {
 	struct peal_engine *engine = peal_container(flusher, struct peal_engine, flusher);
-	struct peal_list *link;
 	unsigned count = 0;
-	while ((link = peal_list_take(&engine->dirty))) {
-		struct peal_session *session =
-			peal_container(link, struct peal_session, dirty_link);
+	while (engine->dirty_first < engine->dirty_end) {
+		struct peal_session *session = engine->dirty[engine->dirty_first++];
+		fetch_ahead(engine);
+		/* It was closed meanwhile. */
+		if (!session)
+			continue;
+		session->dirty = 0;
 		session->transport->flush(session);
 		if (++count >= PEAL_LIMIT_FLUSH_SESSIONS ||
 		    (count % 32 == 0 && peal_loop_turn_is_long(engine->context->loop)))
 			break;
 	}
-	peal_joined_forget(&engine->joined);
-	return !peal_list_empty(&engine->dirty);
+	peal_joined_forget(&engine->joined, &engine->outbox_pool);
+	if (engine->dirty_first < engine->dirty_end)
+		return true;
+	engine->dirty_first = engine->dirty_end = 0;
+	return false;
 }
 
 static void on_ping_due(struct peal_deadlines *deadlines, struct peal_deadline *deadline)
@@ -144,7 +209,6 @@ int peal_engine_create(struct peal_engine_context *context,
 	engine->userdata = userdata;
 	engine->outbox_pool.stats = context->stats;
 	peal_list_init(&engine->sessions);
-	peal_list_init(&engine->dirty);
 	peal_hash_init(&engine->by_sid);
 	engine->flusher.fn = flush_dirty;
 	peal_loop_add_flusher(context->loop, &engine->flusher);
@@ -165,6 +229,12 @@ int peal_engine_create(struct peal_engine_context *context,
 		peal_engine_destroy(engine);
 		return -ENOMEM;
 	}
+	for (size_t i = 0; i < 2; i++)
+		snprintf(engine->handshake_ends[i], sizeof(engine->handshake_ends[i]),
+			 "\",\"upgrades\":[%s],\"pingInterval\":%u,\"pingTimeout\":%u,"
+			 "\"maxPayload\":%zu}",
+			 i ? "\"websocket\"" : "", options->ping_interval_ms,
+			 options->ping_timeout_ms, options->max_http_buffer_size);
 	engine->options.path = engine->path;
 	engine->options.initial_packet = engine->initial_packet;
 	*ret_engine = engine;
@@ -187,8 +257,8 @@ void peal_engine_destroy(struct peal_engine *engine)
 	peal_deadlines_deinit(&engine->pong_due);
 	peal_deadlines_deinit(&engine->close_grace);
 	peal_loop_remove_flusher(&engine->flusher);
-	peal_joined_forget(&engine->joined);
-	peal_outbox_pool_deinit(&engine->outbox_pool);
+	peal_joined_forget(&engine->joined, &engine->outbox_pool);
+	free(engine->dirty);
 	peal_hash_deinit(&engine->by_sid);
 	peal_frame_unref(engine->ping_frame);
 	free(engine->path);

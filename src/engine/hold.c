@@ -49,17 +49,16 @@ static void part_free(struct peal_session *session, struct part *part)
 static int move_to_outbox(struct peal_session *session, struct part *part)
 {
 	struct peal_outbox_pool *pool = &session->engine->outbox_pool;
-	struct peal_frame *frame;
 	if (peal_outbox_empty(&session->outbox)) {
 		session->outbox = part->frames;
 		part->frames = (struct peal_outbox){ 0 };
 		return 0;
 	}
-	while (peal_outbox_peek(&part->frames, &frame, 1)) {
-		if (peal_outbox_push(&session->outbox, pool, frame) < 0)
+	struct peal_frame *const *frames = peal_outbox_frames(&part->frames);
+	for (uint32_t i = 0; i < part->frames.count; i++)
+		if (peal_outbox_push(&session->outbox, pool, frames[i]) < 0)
 			return -ENOMEM;
-		peal_outbox_pop(&part->frames, pool, 1);
-	}
+	peal_outbox_clear(&part->frames, pool);
 	return 0;
 }
 

@@ -1,9 +1,13 @@
 /*
  * A session's queue of frame references, with a byte count.
  *
- * Memory is attached only while something is queued: chunks come from a pool that all outboxes of
- * an engine share, so an idle session costs nothing but the struct and a busy one does not call
- * malloc on the normal path.
+ * An idle session has nothing but the struct, and one frame needs nothing more either: its pointer
+ * stands in the struct. From the second on the frames stand in a sequence, which is shared by all
+ * sessions that were sent the same: who is at the place where the others were, and is given the
+ * frame that they were given, takes one step further in their sequence. So the frames of a turn are
+ * written down once, for however many sessions, and equal queues are known by one pointer.
+ *
+ * What stands in a sequence never changes; who is given something else gets one of its own.
  */
 #ifndef PEAL_ENGINE_OUTBOX_H
 #define PEAL_ENGINE_OUTBOX_H
@@ -14,40 +18,89 @@
 
 #include "base/frame.h"
 
-#define PEAL_OUTBOX_CHUNK_FRAMES 15
+/* Frames of a sequence when it is made; a longer one takes its place when it is full. */
+#define PEAL_SEQUENCE_FRAMES 14
 
-struct peal_outbox_chunk {
-	struct peal_outbox_chunk *next;
-	struct peal_frame *frames[PEAL_OUTBOX_CHUNK_FRAMES];
+struct peal_sequence {
+	uint32_t references; /* outboxes, and the joined bytes made of it */
+	uint32_t count, capacity;
+	struct peal_frame *frames[]; /* NULL: has left the only outbox */
 };
 
+/* What the outboxes of an engine have in common. */
 struct peal_outbox_pool {
-	struct peal_outbox_chunk *free;
-	size_t free_count;
+	struct peal_sequence
+		*newest; /* others may go over to it; no reference: NULL when it died */
 	struct peal_stats *stats;
 };
 
 struct peal_outbox {
-	struct peal_outbox_chunk *head, *tail;
-	uint32_t head_index; /* of the first frame in the first chunk */
-	uint32_t count;
+	union {
+		struct peal_frame *frame;	/* when there is one */
+		struct peal_sequence *sequence; /* when there are more */
+	};
 	size_t bytes; /* payload bytes */
+	uint32_t count;
+	uint32_t first; /* place in the sequence */
 };
 
-void peal_outbox_pool_deinit(struct peal_outbox_pool *pool);
-
-/* Takes a reference of its own. Return: 0; -ENOMEM. */
-int peal_outbox_push(struct peal_outbox *outbox, struct peal_outbox_pool *pool,
-		     struct peal_frame *frame) __attribute__((warn_unused_result));
-/* The first @max frames, still owned by the outbox. Return: how many there are. */
+/* For peal_outbox_push(): the second frame and those behind it. Return: 0; -ENOMEM. */
+int peal_outbox_extend(struct peal_outbox *outbox, struct peal_outbox_pool *pool,
+		       struct peal_frame *frame) __attribute__((warn_unused_result));
+/* For peal_outbox_pop(): some of several frames, or all. */
+void peal_outbox_shorten(struct peal_outbox *outbox, struct peal_outbox_pool *pool, size_t count);
+/* Copy the first @max frames, still owned by the outbox. Return: how many there are. */
 size_t peal_outbox_peek(const struct peal_outbox *outbox, struct peal_frame **ret_frames,
 			size_t max);
-/* Drop the first @count frames. */
-void peal_outbox_pop(struct peal_outbox *outbox, struct peal_outbox_pool *pool, size_t count);
+void peal_sequence_free(struct peal_sequence *sequence, struct peal_outbox_pool *pool);
+
+static inline void peal_sequence_unref(struct peal_sequence *sequence,
+				       struct peal_outbox_pool *pool)
+{
+	if (--sequence->references == 0)
+		peal_sequence_free(sequence, pool);
+}
 
 static inline bool peal_outbox_empty(const struct peal_outbox *outbox)
 {
 	return !outbox->count;
+}
+
+/* All of them, ->count; good until something is pushed or popped. */
+static inline struct peal_frame *const *peal_outbox_frames(const struct peal_outbox *outbox)
+{
+	return outbox->count > 1 ? outbox->sequence->frames + outbox->first : &outbox->frame;
+}
+
+/* Takes a reference of its own. Return: 0; -ENOMEM, never with an empty outbox. */
+static inline __attribute__((warn_unused_result)) int peal_outbox_push(
+	struct peal_outbox *outbox, struct peal_outbox_pool *pool, struct peal_frame *frame)
+{
+	if (!outbox->count) {
+		outbox->frame = peal_frame_ref(frame);
+	} else {
+		int r = peal_outbox_extend(outbox, pool, frame);
+		if (r < 0)
+			return r;
+	}
+	outbox->count++;
+	outbox->bytes += frame->length;
+	pool->stats->outbox_bytes += frame->length;
+	return 0;
+}
+
+/* Drop the first @count frames. */
+static inline void peal_outbox_pop(struct peal_outbox *outbox, struct peal_outbox_pool *pool,
+				   size_t count)
+{
+	if (outbox->count != 1) {
+		peal_outbox_shorten(outbox, pool, count);
+	} else if (count) {
+		struct peal_frame *frame = outbox->frame;
+		pool->stats->outbox_bytes -= outbox->bytes;
+		*outbox = (struct peal_outbox){ 0 };
+		peal_frame_unref(frame);
+	}
 }
 
 static inline void peal_outbox_clear(struct peal_outbox *outbox, struct peal_outbox_pool *pool)

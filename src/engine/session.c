@@ -3,7 +3,6 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,8 +27,11 @@ static int make_sid(struct peal_engine *engine, const struct peal_request *reque
 		/* The dot ends the prefix: no generated id and no prefix has one, so that a
 		 * balancer cannot mistake "n1" for "n10". */
 		size_t length = 0;
-		if (engine->options.sid_prefix)
-			length = (size_t)sprintf(ret_sid, "%s.", engine->options.sid_prefix);
+		if (engine->options.sid_prefix) {
+			length = strlen(engine->options.sid_prefix);
+			memcpy(ret_sid, engine->options.sid_prefix, length);
+			ret_sid[length++] = '.';
+		}
 		peal_id_generate(&engine->ids, ret_sid + length);
 		return 0;
 	}
@@ -50,16 +52,19 @@ static int queue_handshake(struct peal_session *session, bool upgradable)
 {
 	const struct peal_engine *engine = session->engine;
 	struct peal_stats *stats = engine->context->stats;
-	char text[256];
-	int length = snprintf(
-		text, sizeof(text),
-		"0{\"sid\":\"%s\",\"upgrades\":[%s],\"pingInterval\":%u,\"pingTimeout\":%u,"
-		"\"maxPayload\":%zu}",
-		session->sid, upgradable ? "\"websocket\"" : "", engine->options.ping_interval_ms,
-		engine->options.ping_timeout_ms, engine->options.max_http_buffer_size);
-	struct peal_frame *frame = peal_frame_new_copy(stats, false, text, (size_t)length);
+	static const char begin[] = "0{\"sid\":\"";
+	const char *end = engine->handshake_ends[upgradable];
+	size_t begin_length = sizeof(begin) - 1, sid_length = session->by_sid.key_length;
+	size_t end_length = strlen(end);
+	struct peal_frame *frame =
+		peal_frame_new(stats, false, begin_length + sid_length + end_length);
 	if (!frame)
 		return -ENOMEM;
+	char *text = peal_frame_payload(frame);
+	memcpy(text, begin, begin_length);
+	memcpy(text + begin_length, session->sid, sid_length);
+	memcpy(text + begin_length + sid_length, end, end_length);
+	peal_frame_seal(frame);
 	session->handshake_frames = 1;
 	if (engine->initial_packet) {
 		size_t size = strlen(engine->initial_packet);
@@ -96,6 +101,11 @@ int peal_session_create(struct peal_engine *engine, const struct peal_transport 
 		/* The generator has closed the node. */
 		free(request);
 		return -ESHUTDOWN;
+	}
+	r = peal_engine_reserve_dirty(engine);
+	if (r < 0) {
+		free(request);
+		return r;
 	}
 	size_t length = strlen(sid);
 	struct peal_session *session = calloc(1, sizeof(*session) + length + 1);
@@ -179,7 +189,9 @@ void peal_session_close_for(struct peal_session *session, const char *reason,
 	session->close_reason = reason;
 	session->close_description = description;
 	peal_hash_remove(&engine->by_sid, &session->by_sid);
-	peal_list_unlink(&session->dirty_link);
+	if (session->dirty)
+		engine->dirty[session->dirty - 1] = NULL;
+	session->dirty = 0;
 	peal_deadline_disarm(&session->heartbeat);
 	peal_deadline_disarm(&session->close_grace);
 	session->transport->release(session, how);
@@ -223,7 +235,7 @@ bool peal_session_shutdown(struct peal_session *session)
 	return false;
 }
 
-void peal_session_drained(struct peal_session *session)
+void peal_session_tell_drained(struct peal_session *session)
 {
 	/* Then the rest follows when the barrier is reached. */
 	if (peal_held_count(session))
@@ -235,16 +247,6 @@ void peal_session_drained(struct peal_session *session)
 }
 
 /* --- packets out --------------------------------------------------------------------------- */
-
-void peal_session_mark_dirty(struct peal_session *session)
-{
-	if (peal_list_linked(&session->dirty_link))
-		return;
-	struct peal_engine *engine = session->engine;
-	peal_list_append(&engine->dirty, &session->dirty_link);
-	if (!engine->flusher.wanted)
-		peal_loop_want_flush(engine->context->loop, &engine->flusher);
-}
 
 struct peal_frame *peal_session_base64_of(struct peal_frame *frame)
 {
@@ -263,6 +265,48 @@ struct peal_frame *peal_session_base64_of(struct peal_frame *frame)
 	return frame->base64;
 }
 
+static void close_over_limit(struct peal_session *session, size_t bytes)
+{
+	struct peal_engine *engine = session->engine;
+	engine->context->stats->sessions_closed_outbox++;
+	peal_log(engine->context->log, PEAL_LOG_INFO, "outbox limit exceeded",
+		 PEAL_FIELD_TEXT("address", session->request->address),
+		 PEAL_FIELD_INT("bytes", bytes));
+	peal_session_close_for(session, "transport error", "outbox limit exceeded",
+			       PEAL_RELEASE_CUT);
+}
+
+static void close_without_memory(struct peal_session *session)
+{
+	peal_session_close_for(session, "transport error", "out of memory", PEAL_RELEASE_CUT);
+}
+
+/* What queue() comes to for a text frame that is all, and a session that holds nothing. */
+static inline int queue_text(struct peal_session *session, struct peal_frame *frame)
+{
+	struct peal_engine *engine = session->engine;
+	struct peal_outbox *outbox = &session->outbox;
+	if (session->state != PEAL_SESSION_OPEN)
+		return -EPIPE;
+	if (peal_outbox_push(outbox, &engine->outbox_pool, frame) < 0) {
+		close_without_memory(session);
+		return -EPIPE;
+	}
+	engine->outbox_pool.stats->frames_queued++;
+	if (outbox->bytes + outbox->count * (size_t)PEAL_LIMIT_OUTBOX_FRAME_BYTES >
+	    engine->options.outbox_limit) {
+		close_over_limit(session, outbox->bytes);
+		return -EPIPE;
+	}
+	peal_session_mark_dirty(session);
+	return 0;
+}
+
+static bool is_text(const struct peal_frame *run)
+{
+	return !run->binary && !run->next;
+}
+
 static int queue(struct peal_session *session, struct peal_frame *run, bool hold)
 {
 	struct peal_engine *engine = session->engine;
@@ -277,8 +321,7 @@ static int queue(struct peal_session *session, struct peal_frame *run, bool hold
 			r = hold ? peal_held_push(session, form)
 				 : peal_outbox_push(&session->outbox, &engine->outbox_pool, form);
 		if (r < 0) {
-			peal_session_close_for(session, "transport error", "out of memory",
-					       PEAL_RELEASE_CUT);
+			close_without_memory(session);
 			return -EPIPE;
 		}
 		engine->context->stats->frames_queued++;
@@ -286,12 +329,7 @@ static int queue(struct peal_session *session, struct peal_frame *run, bool hold
 	size_t bytes = session->outbox.bytes + peal_held_bytes(session);
 	size_t count = session->outbox.count + peal_held_count(session);
 	if (bytes + count * PEAL_LIMIT_OUTBOX_FRAME_BYTES > engine->options.outbox_limit) {
-		engine->context->stats->sessions_closed_outbox++;
-		peal_log(engine->context->log, PEAL_LOG_INFO, "outbox limit exceeded",
-			 PEAL_FIELD_TEXT("address", session->request->address),
-			 PEAL_FIELD_INT("bytes", bytes));
-		peal_session_close_for(session, "transport error", "outbox limit exceeded",
-				       PEAL_RELEASE_CUT);
+		close_over_limit(session, bytes);
 		return -EPIPE;
 	}
 	if (hold)
@@ -303,7 +341,29 @@ static int queue(struct peal_session *session, struct peal_frame *run, bool hold
 
 int peal_session_queue(struct peal_session *session, struct peal_frame *run)
 {
+	if (!session->held && is_text(run))
+		return queue_text(session, run);
 	return queue(session, run, session->held != NULL);
+}
+
+/* So many sessions ahead the lines of one are fetched: memory takes as long as a few of them. */
+#define AHEAD 8
+
+size_t peal_sessions_queue(struct peal_session *const *sessions, size_t count,
+			   struct peal_frame *run)
+{
+	bool text = is_text(run);
+	size_t queued = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct peal_session *session = sessions[i];
+		if (i + AHEAD < count)
+			peal_session_prefetch(sessions[i + AHEAD]);
+		if (text && !session->held)
+			queued += !queue_text(session, run);
+		else
+			queued += !queue(session, run, session->held != NULL);
+	}
+	return queued;
 }
 
 int peal_session_queue_now(struct peal_session *session, struct peal_frame *run)

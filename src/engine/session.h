@@ -2,7 +2,7 @@
  * Sessions, as the layers above see them: one Engine.IO connection over whatever transport it has.
  *
  * Emitting only queues: peal_session_queue() puts pointers to shared frames into the outbox and
- * links the session once into the engine's dirty list. The flush at the end of the turn makes one
+ * writes the session once into the engine's dirty list. The flush at the end of the turn makes one
  * write of all of it. Objects die in the loop's reap phase: a session pointer stays valid until the
  * close handler has returned.
  */
@@ -19,6 +19,10 @@
  * session is closed (its handlers hear of it from the loop) and -EPIPE comes back.
  */
 int peal_session_queue(struct peal_session *session, struct peal_frame *run);
+
+/* The same to each of @count sessions. Return: how many of them took it. */
+size_t peal_sessions_queue(struct peal_session *const *sessions, size_t count,
+			   struct peal_frame *run);
 
 /*
  * What is queued from here on waits until the barrier has reached @number (peal_session_queue() for

@@ -46,17 +46,27 @@ enum peal_session_state {
 };
 
 struct peal_session {
-	struct peal_list dirty_link; /* in engine->dirty: something is to be flushed */
+	/* What a delivery touches comes first, in 64 bytes: see PEAL_SESSION_HOT_BYTES. */
 	struct peal_engine *engine;
-	const struct peal_transport *transport;
 	struct peal_outbox outbox;
-	struct peal_held *held; /* packets that wait behind the barrier; NULL: nothing does */
+	uint32_t dirty; /* place in engine->dirty + 1: something is to be flushed; 0: nothing is */
+	uint8_t state;	/* enum peal_session_state, changed by set_state() only */
+	bool opened;	/* the application has heard of it */
+	bool awaiting_pong : 1;
+	bool pong_extended : 1;	  /* the deadline of this ping was put off once already */
+	bool base64 : 1;	  /* the client cannot take binary */
+	bool probed : 1;	  /* an upgrade was probed: no GET stays parked */
+	bool finish_waits : 1;	  /* polling: the next GET ends the orderly close */
+	uint8_t handshake_frames; /* frames that the first poll response holds; they leave alone */
+	struct peal_held *held;	  /* packets that wait behind the barrier; NULL: nothing does */
+	const struct peal_transport *transport;
+	struct peal_websocket *websocket; /* the connection, when the transport is WebSocket */
+
 	void *userdata;
 
 	/* What the transports keep here; all NULL in a closed session. */
 	struct peal_http_request *parked_get;
 	struct peal_http_request *receiving_post;
-	struct peal_websocket *websocket; /* the connection, when the transport is WebSocket */
 	struct peal_websocket *candidate; /* of an upgrade under way */
 
 	struct peal_deadline heartbeat; /* in engine->ping_due or engine->pong_due */
@@ -66,30 +76,38 @@ struct peal_session {
 	struct peal_task task; /* reports the close, then frees */
 	struct peal_request *request;
 	const char *close_reason, *close_description; /* static strings */
-
-	bool opened;   /* the application has heard of it */
-	uint8_t state; /* enum peal_session_state, changed by set_state() only */
-	bool awaiting_pong : 1;
-	bool pong_extended : 1;	  /* the deadline of this ping was put off once already */
-	bool base64 : 1;	  /* the client cannot take binary */
-	bool probed : 1;	  /* an upgrade was probed: no GET stays parked */
-	bool finish_waits : 1;	  /* polling: the next GET ends the orderly close */
-	uint8_t handshake_frames; /* frames that the first poll response holds; they leave alone */
 	char sid[];
 };
 
-/* The joined bytes of the run of frames that was flushed last. */
-#define PEAL_JOINED_FRAMES 128
+#define PEAL_SESSION_HOT_BYTES 64
+_Static_assert(offsetof(struct peal_session, userdata) == PEAL_SESSION_HOT_BYTES,
+	       "what a delivery touches does not fit into a cache line");
+
+/*
+ * Have the lines of a session fetched that a delivery touches: with many clients they are not in
+ * the cache, and whoever walks over sessions knows the next ones.
+ */
+static inline void peal_session_prefetch(const struct peal_session *session)
+{
+	__builtin_prefetch(session, 1);
+	__builtin_prefetch((const char *)session + PEAL_SESSION_HOT_BYTES - 1, 1);
+}
+
+/* The joined bytes of what was flushed last: the frames of a sequence from a place on. */
 struct peal_joined {
-	size_t count;
-	struct peal_frame *frames[PEAL_JOINED_FRAMES];
+	struct peal_sequence *sequence; /* NULL: nothing is joined */
+	uint32_t first;
+	uint32_t queued; /* frames that were there to choose from */
+	uint32_t count;	 /* frames that fit */
+	size_t length;
 	char bytes[PEAL_LIMIT_JOIN_BYTES];
 };
 
-static inline void peal_joined_forget(struct peal_joined *joined)
+static inline void peal_joined_forget(struct peal_joined *joined, struct peal_outbox_pool *pool)
 {
-	while (joined->count)
-		peal_frame_unref(joined->frames[--joined->count]);
+	if (joined->sequence)
+		peal_sequence_unref(joined->sequence, pool);
+	joined->sequence = NULL;
 }
 
 #define PEAL_ENGINE_SID_PREFIX_LENGTH 16
@@ -100,11 +118,15 @@ struct peal_engine {
 	struct peal_engine_handlers handlers;
 	void *userdata;
 	char *path, *initial_packet;
+	/* What follows the sid in a handshake, without and with an upgrade to offer. */
+	char handshake_ends[2][128];
 	char sid_prefix[PEAL_ENGINE_SID_PREFIX_LENGTH + 1];
 	struct peal_hash by_sid;
 	struct peal_list sessions;
 	size_t session_count;
-	struct peal_list dirty;
+	/* The sessions with something to flush, in the order in which they got it; NULL: closed. */
+	struct peal_session **dirty;
+	uint32_t dirty_first, dirty_end, dirty_capacity;
 	struct peal_flusher flusher;
 	struct peal_outbox_pool outbox_pool;
 	struct peal_deadlines ping_due, pong_due, close_grace;
@@ -139,15 +161,28 @@ void peal_session_parse_error(struct peal_session *session);
 /* Close at once, for a reason of client-wire.md §2.10; both texts are static. */
 void peal_session_close_for(struct peal_session *session, const char *reason,
 			    const char *description, enum peal_release how);
+void peal_session_tell_drained(struct peal_session *session);
 /* The transport has taken everything: closes a session that waits for that, and tells the
  * application. */
-void peal_session_drained(struct peal_session *session);
+static inline void peal_session_drained(struct peal_session *session)
+{
+	if (session->state == PEAL_SESSION_CLOSING || session->engine->handlers.drain)
+		peal_session_tell_drained(session);
+}
 /* The text form of a binary frame ("b" + base64), made once for all who need it, owned by the
  * frame. NULL without memory. */
 struct peal_frame *peal_session_base64_of(struct peal_frame *frame);
 /* As peal_session_queue(), for packets of Engine.IO itself: no barrier holds them. */
 int peal_session_queue_now(struct peal_session *session, struct peal_frame *run);
+/* There is room for all sessions in engine->dirty. Return: 0; -ENOMEM. */
+int peal_engine_reserve_dirty(struct peal_engine *engine) __attribute__((warn_unused_result));
+/* For peal_session_mark_dirty(). */
+void peal_engine_add_dirty(struct peal_session *session);
 /* Flush at the end of this turn. */
-void peal_session_mark_dirty(struct peal_session *session);
+static inline void peal_session_mark_dirty(struct peal_session *session)
+{
+	if (!session->dirty)
+		peal_engine_add_dirty(session);
+}
 
 #endif

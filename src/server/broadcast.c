@@ -51,6 +51,9 @@ static inline void select_one(struct peal_socket *socket, uint64_t stamp,
 	each(socket, context);
 }
 
+/* So many members ahead the line of one is fetched that select_one() looks at. */
+#define AHEAD 8
+
 void peal_select(struct peal_namespace *ns, const struct peal_selection *selection,
 		 void (*each)(struct peal_socket *socket, void *context), void *context)
 {
@@ -73,14 +76,29 @@ void peal_select(struct peal_namespace *ns, const struct peal_selection *selecti
 		struct peal_room *room = peal_room_find(ns, target->rooms.names[i], length);
 		if (own)
 			select_one(own, stamp, each, context);
-		for (uint32_t member = 0; room && member < room->count; member++)
+		for (uint32_t member = 0; room && member < room->count; member++) {
+			if (member + AHEAD < room->count)
+				__builtin_prefetch(room->members[member + AHEAD].socket, 1);
 			select_one(room->members[member].socket, stamp, each, context);
+		}
 	}
 }
 
 /* --- delivering --------------------------------------------------------------------------------
  */
 
+/* Return: 0; -ENOMEM. */
+static int encode(struct peal_broadcast *broadcast)
+{
+	if (broadcast->run)
+		return 0;
+	return peal_encode_event(broadcast->ns,
+				 broadcast->round ? peal_round_id(broadcast->round) : broadcast->id,
+				 broadcast->event, broadcast->event_length, broadcast->args,
+				 broadcast->flags & PEAL_NO_COMPRESS, &broadcast->run);
+}
+
+/* With everything that may come to it. */
 static void deliver(struct peal_socket *socket, void *context)
 {
 	struct peal_broadcast *broadcast = context;
@@ -98,27 +116,72 @@ static void deliver(struct peal_socket *socket, void *context)
 		stats->volatile_dropped++;
 		return;
 	}
-	if (!broadcast->run) {
-		broadcast->error = peal_encode_event(
-			broadcast->ns,
-			broadcast->round ? peal_round_id(broadcast->round) : broadcast->id,
-			broadcast->event, broadcast->event_length, broadcast->args,
-			broadcast->flags & PEAL_NO_COMPRESS, &broadcast->run);
-		if (broadcast->error)
-			return;
-	}
-	if (peal_session_queue(socket->session, broadcast->run) < 0)
+	broadcast->error = encode(broadcast);
+	if (broadcast->error || peal_session_queue(socket->session, broadcast->run) < 0)
 		return;
 	stats->deliveries++;
 	if (broadcast->outgoing)
 		peal_outgoing_add(broadcast->outgoing, socket);
 }
 
+/* All sessions of an array get it, and nothing else has to be done for each. */
+static void deliver_all(struct peal_broadcast *broadcast, struct peal_session *const *sessions,
+			size_t count)
+{
+	if (!count || broadcast->error)
+		return;
+	broadcast->selected += count;
+	broadcast->error = encode(broadcast);
+	if (broadcast->error)
+		return;
+	broadcast->ns->server->stats->deliveries +=
+		peal_sessions_queue(sessions, count, broadcast->run);
+}
+
+/* Sessions that are selected and get the event together. */
+struct batch {
+	struct peal_broadcast *broadcast;
+	size_t count;
+	struct peal_session *sessions[32];
+};
+
+static void deliver_batch(struct batch *batch)
+{
+	deliver_all(batch->broadcast, batch->sessions, batch->count);
+	batch->count = 0;
+}
+
+static void collect(struct peal_socket *socket, void *context)
+{
+	struct batch *batch = context;
+	batch->sessions[batch->count++] = socket->session;
+	if (batch->count == sizeof(batch->sessions) / sizeof(*batch->sessions))
+		deliver_batch(batch);
+}
+
+/* Everyone who is connected, and each of them once. */
+static bool is_for_everyone(const struct peal_selection *selection)
+{
+	const struct peal_target *target = selection->target;
+	return !selection->sender && (!target || (!target->rooms.count && !target->except.count));
+}
+
 int peal_broadcast_deliver(struct peal_broadcast *broadcast, const struct peal_selection *selection)
 {
-	broadcast->outgoing = peal_outgoing_new(broadcast->ns, broadcast->event,
-						broadcast->event_length, broadcast->args);
-	peal_select(broadcast->ns, selection, deliver, broadcast);
+	struct peal_namespace *ns = broadcast->ns;
+	broadcast->outgoing =
+		peal_outgoing_new(ns, broadcast->event, broadcast->event_length, broadcast->args);
+	if (broadcast->outgoing || broadcast->round || (broadcast->flags & PEAL_VOLATILE)) {
+		peal_select(ns, selection, deliver, broadcast);
+	} else if (is_for_everyone(selection)) {
+		deliver_all(broadcast, ns->sessions, ns->socket_count);
+	} else {
+		struct batch batch;
+		batch.broadcast = broadcast;
+		batch.count = 0;
+		peal_select(ns, selection, collect, &batch);
+		deliver_batch(&batch);
+	}
 	peal_outgoing_tell(broadcast->outgoing);
 	peal_frame_unref(broadcast->run);
 	broadcast->run = NULL;

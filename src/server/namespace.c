@@ -77,6 +77,7 @@ static void namespace_free(struct peal_namespace *ns)
 	peal_hash_deinit(&ns->rooms);
 	peal_hash_deinit(&ns->rounds);
 	free(ns->sockets);
+	free(ns->sessions);
 	free(ns);
 }
 

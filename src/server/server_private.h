@@ -159,6 +159,8 @@ struct peal_namespace {
 	uint64_t number; /* of the barrier: who connects waits for it */
 
 	struct peal_socket **sockets; /* connected, dense; each knows its index */
+	/* Their sessions, in the same order: a broadcast to everyone need not look at sockets. */
+	struct peal_session **sessions;
 	uint32_t socket_count, socket_capacity;
 	uint32_t live;		/* sockets that join, are connected or are leaving */
 	struct peal_hash by_id; /* those, by id */

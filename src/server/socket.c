@@ -87,10 +87,16 @@ int peal_socket_register(struct peal_socket *socket)
 		if (!sockets)
 			return -ENOMEM;
 		ns->sockets = sockets;
+		struct peal_session **sessions =
+			realloc(ns->sessions, capacity * sizeof(*sessions));
+		if (!sessions)
+			return -ENOMEM;
+		ns->sessions = sessions;
 		ns->socket_capacity = capacity;
 	}
 	socket->index = ns->socket_count;
-	ns->sockets[ns->socket_count++] = socket;
+	ns->sockets[ns->socket_count] = socket;
+	ns->sessions[ns->socket_count++] = socket->session;
 	socket->state = PEAL_SOCKET_CONNECTED;
 	peal_list_append(&socket->client->sockets, &socket->link);
 	socket->client->socket_count++;
@@ -104,10 +110,13 @@ static void unregister(struct peal_socket *socket)
 	struct peal_namespace *ns = socket->ns;
 	struct peal_socket *last = ns->sockets[--ns->socket_count];
 	ns->sockets[socket->index] = last;
+	ns->sessions[socket->index] = last->session;
 	last->index = socket->index;
 	if (!ns->socket_count) {
 		free(ns->sockets);
+		free(ns->sessions);
 		ns->sockets = NULL;
+		ns->sessions = NULL;
 		ns->socket_capacity = 0;
 	}
 	ns->server->stats->sockets--;

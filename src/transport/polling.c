@@ -62,7 +62,6 @@ static void polling_flush(struct peal_session *session)
 {
 	struct peal_front *front = peal_front_of(session);
 	struct peal_outbox *outbox = &session->outbox;
-	struct peal_frame *frames[64];
 	bool compress = false;
 	if (!session->parked_get || peal_outbox_empty(outbox))
 		return;
@@ -72,25 +71,21 @@ static void polling_flush(struct peal_session *session)
 		left = session->handshake_frames;
 	session->handshake_frames = 0;
 	peal_buffer_clear(&front->scratch);
-	while (left) {
-		size_t count = peal_outbox_peek(outbox, frames, left < 64 ? left : 64);
-		for (size_t i = 0; i < count; i++) {
-			struct peal_frame *frame = frames[i];
-			if (frame->binary)
-				frame = peal_session_base64_of(frame);
-			if (!frame) {
-				front->scratch.error = -ENOMEM;
-				break;
-			}
-			if (front->scratch.length)
-				peal_buffer_append_char(&front->scratch, '\x1e');
-			peal_buffer_append(&front->scratch, peal_frame_payload(frame),
-					   frame->length);
-			compress |= !frame->no_compress;
+	struct peal_frame *const *frames = peal_outbox_frames(outbox);
+	for (size_t i = 0; i < left; i++) {
+		struct peal_frame *frame = frames[i];
+		if (frame->binary)
+			frame = peal_session_base64_of(frame);
+		if (!frame) {
+			front->scratch.error = -ENOMEM;
+			break;
 		}
-		peal_outbox_pop(outbox, &session->engine->outbox_pool, count);
-		left -= count;
+		if (front->scratch.length)
+			peal_buffer_append_char(&front->scratch, '\x1e');
+		peal_buffer_append(&front->scratch, peal_frame_payload(frame), frame->length);
+		compress |= !frame->no_compress;
 	}
+	peal_outbox_pop(outbox, &session->engine->outbox_pool, left);
 	if (peal_buffer_error(&front->scratch)) {
 		peal_session_close_for(session, "transport error", "out of memory",
 				       PEAL_RELEASE_SERVER);

@@ -38,19 +38,21 @@ struct peal_websocket_handler {
 };
 
 struct peal_websocket {
-	const struct peal_websocket_handler *handler; /* NULL once closed or cut */
-	void *context;				      /* of the handler */
+	/* What a write touches comes first: 16 bytes, which are never in two cache lines. */
 	struct peal_websockets *owner;
-	struct lws *wsi;
-	struct peal_list link;	       /* in owner->connections */
-	struct peal_deadline deadline; /* of an upgrade, of a close handshake, or of a cut */
-	struct peal_buffer *message;   /* a message in several pieces; NULL otherwise */
-	size_t max_message;
 	int fd;
 	bool choked; /* libwebsockets holds bytes that the kernel did not take */
 	bool in_writeable;
 	bool closing; /* a close frame was sent by us: input is ignored */
 	bool cut;
+
+	const struct peal_websocket_handler *handler; /* NULL once closed or cut */
+	void *context;				      /* of the handler */
+	struct lws *wsi;
+	struct peal_list link;	       /* in owner->connections */
+	struct peal_deadline deadline; /* of an upgrade, of a close handshake, or of a cut */
+	struct peal_buffer *message;   /* a message in several pieces; NULL otherwise */
+	size_t max_message;
 };
 
 /*

@@ -13,60 +13,90 @@ static bool websocket_writable(const struct peal_session *session)
 }
 
 /*
- * The frames that one write takes: as many as fit into the joined buffer, and at least one. Return:
- * how many.
+ * Join as many of @queued frames as fit, from the place @first of the sequence on. Sessions that
+ * were sent the same events have the same frames, so what was joined for the session before serves
+ * again.
  */
-static size_t choose_run(struct peal_frame *const *frames, size_t count, size_t *ret_bytes)
-{
-	size_t bytes = peal_frame_wire_length(frames[0]), n = 1;
-	while (n < count && bytes + peal_frame_wire_length(frames[n]) <= PEAL_LIMIT_JOIN_BYTES)
-		bytes += peal_frame_wire_length(frames[n++]);
-	*ret_bytes = bytes;
-	return n;
-}
-
-/*
- * The joined bytes of a run. Sessions that were sent the same events have the same run, so the
- * buffer made for the session before serves again.
- */
-static const char *join(struct peal_engine *engine, struct peal_frame *const *frames, size_t count)
+static void join(struct peal_engine *engine, struct peal_sequence *sequence, uint32_t first,
+		 uint32_t queued)
 {
 	struct peal_joined *joined = &engine->joined;
-	if (joined->count == count && !memcmp(joined->frames, frames, count * sizeof(*frames))) {
-		engine->context->stats->joins_reused++;
-		return joined->bytes;
+	struct peal_frame *const *frames = sequence->frames + first;
+	if (joined->sequence && joined->queued == queued &&
+	    ((joined->sequence == sequence && joined->first == first) ||
+	     !memcmp(joined->sequence->frames + joined->first, frames,
+		     joined->count * sizeof(*frames)))) {
+		engine->outbox_pool.stats->joins_reused++;
+		return;
 	}
-	peal_joined_forget(joined);
+	peal_joined_forget(joined, &engine->outbox_pool);
 	size_t at = 0;
-	for (size_t i = 0; i < count; i++) {
-		size_t length = peal_frame_wire_length(frames[i]);
-		memcpy(joined->bytes + at, peal_frame_wire(frames[i]), length);
+	uint32_t count = 0;
+	while (count < queued) {
+		size_t length = peal_frame_wire_length(frames[count]);
+		if (at + length > PEAL_LIMIT_JOIN_BYTES)
+			break;
+		memcpy(joined->bytes + at, peal_frame_wire(frames[count++]), length);
 		at += length;
-		joined->frames[i] = peal_frame_ref(frames[i]);
 	}
+	sequence->references++;
+	joined->sequence = sequence;
+	joined->first = first;
+	joined->queued = queued;
 	joined->count = count;
-	return joined->bytes;
+	joined->length = at;
+}
+
+/* Write what is queued in as few calls as it fits into. Return: how many frames are written; -1
+ * when the connection is broken. */
+static int64_t write_several(struct peal_session *session)
+{
+	struct peal_engine *engine = session->engine;
+	struct peal_joined *joined = &engine->joined;
+	struct peal_sequence *sequence = session->outbox.sequence;
+	uint32_t first = session->outbox.first, left = session->outbox.count;
+	while (left && peal_websocket_ready(session->websocket)) {
+		struct peal_frame *frame = sequence->frames[first];
+		const char *wire = peal_frame_wire(frame);
+		size_t length = peal_frame_wire_length(frame);
+		uint32_t count = 1;
+		/* One that fills the buffer, or is the last, goes out from where it is. */
+		if (left > 1 && length + peal_frame_wire_length(sequence->frames[first + 1]) <=
+					PEAL_LIMIT_JOIN_BYTES) {
+			join(engine, sequence, first, left);
+			wire = joined->bytes;
+			length = joined->length;
+			count = joined->count;
+		}
+		if (!peal_websocket_write(session->websocket, wire, length))
+			return -1;
+		first += count;
+		left -= count;
+	}
+	return session->outbox.count - left;
 }
 
 static void websocket_flush(struct peal_session *session)
 {
-	struct peal_engine *engine = session->engine;
-	struct peal_frame *frames[PEAL_JOINED_FRAMES];
-	while (!peal_outbox_empty(&session->outbox)) {
-		size_t bytes;
+	struct peal_outbox *outbox = &session->outbox;
+	struct peal_outbox_pool *pool = &session->engine->outbox_pool;
+	int64_t written = 0;
+	if (outbox->count == 1) {
 		if (!peal_websocket_ready(session->websocket))
 			return; /* writable() goes on */
-		size_t count = peal_outbox_peek(&session->outbox, frames, PEAL_JOINED_FRAMES);
-		count = choose_run(frames, count, &bytes);
-		const char *wire =
-			count == 1 ? peal_frame_wire(frames[0]) : join(engine, frames, count);
-		if (!peal_websocket_write(session->websocket, wire, bytes)) {
-			peal_session_close_for(session, "transport close", NULL, PEAL_RELEASE_CUT);
-			return;
-		}
-		peal_outbox_pop(&session->outbox, &engine->outbox_pool, count);
+		written = peal_websocket_write(session->websocket, peal_frame_wire(outbox->frame),
+					       peal_frame_wire_length(outbox->frame))
+				  ? 1
+				  : -1;
+	} else if (outbox->count) {
+		written = write_several(session);
 	}
-	if (!session->websocket->choked)
+	if (written < 0) {
+		peal_session_close_for(session, "transport close", NULL, PEAL_RELEASE_CUT);
+		return;
+	}
+	peal_outbox_pop(outbox, pool, (size_t)written);
+	if (peal_outbox_empty(outbox) && !session->websocket->choked)
 		peal_session_drained(session);
 }
 
@@ -129,7 +159,7 @@ static void on_writable(struct peal_websocket *websocket)
 		peal_session_drained(session);
 	else
 		websocket_flush(session);
-	peal_joined_forget(&session->engine->joined);
+	peal_joined_forget(&session->engine->joined, &session->engine->outbox_pool);
 }
 
 static void on_ended(struct peal_websocket *websocket, enum peal_websocket_end how,

@@ -148,6 +148,15 @@ int peal_session_queue(struct peal_session *session, struct peal_frame *run)
 	return 0;
 }
 
+size_t peal_sessions_queue(struct peal_session *const *sessions, size_t count,
+			   struct peal_frame *run)
+{
+	size_t queued = 0;
+	for (size_t i = 0; i < count; i++)
+		queued += !peal_session_queue(sessions[i], run);
+	return queued;
+}
+
 void peal_session_hold(struct peal_session *session, uint64_t number)
 {
 	if (session->state == FAKE_OPEN)

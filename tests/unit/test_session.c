@@ -437,7 +437,7 @@ START_TEST(queues_a_run_of_frames_together)
 END_TEST
 
 /* A model: what goes in comes out in order, whatever the sizes of the bites. */
-START_TEST(the_outbox_keeps_order_over_its_chunks)
+START_TEST(the_outbox_keeps_order_over_its_sequences)
 {
 	struct peal_outbox_pool pool = { .stats = &stats };
 	struct peal_outbox outbox = { 0 };
@@ -457,10 +457,10 @@ START_TEST(the_outbox_keeps_order_over_its_chunks)
 		popped += (unsigned)count;
 	}
 	ck_assert(peal_outbox_empty(&outbox));
-	ck_assert_ptr_null(outbox.head);
+	ck_assert_ptr_null(outbox.sequence);
+	ck_assert_ptr_null(pool.newest);
 	for (unsigned i = 0; i < 200; i++)
 		peal_frame_unref(frames[i]);
-	peal_outbox_pool_deinit(&pool);
 }
 END_TEST
 
@@ -566,5 +566,5 @@ UNIT_MAIN_WITH("session", set_up, tear_down, announces_exactly_the_five_keys_in_
 	       closes_when_the_client_says_so,
 	       sends_binary_as_base64_to_a_client_that_cannot_take_it,
 	       refuses_text_that_is_not_utf8, queues_a_run_of_frames_together,
-	       the_outbox_keeps_order_over_its_chunks, refuses_an_id_that_cannot_stand_in_a_url,
+	       the_outbox_keeps_order_over_its_sequences, refuses_an_id_that_cannot_stand_in_a_url,
 	       an_id_begins_with_the_prefix_and_a_dot, refuses_options_out_of_range)

@@ -19,9 +19,9 @@ static const struct size {
 	size_t bytes, budget;
 } sizes[] = {
 	{ "struct peal_frame, without its bytes", sizeof(struct peal_frame), 40 },
-	{ "struct peal_session, without its id", sizeof(struct peal_session), 256 },
-	{ "struct peal_outbox_chunk, only while data is queued", sizeof(struct peal_outbox_chunk),
-	  128 },
+	{ "struct peal_session, without its id", sizeof(struct peal_session), 232 },
+	{ "struct peal_sequence with its frames, only while several are queued",
+	  sizeof(struct peal_sequence) + PEAL_SEQUENCE_FRAMES * sizeof(struct peal_frame *), 128 },
 	{ "struct peal_websocket", sizeof(struct peal_websocket), 104 },
 	{ "struct peal_client", sizeof(struct peal_client), 112 },
 	{ "struct peal_socket", sizeof(struct peal_socket), 208 },
