@@ -50,10 +50,33 @@ def await_port(port):
             time.sleep(0.02)
 
 
+def start_redis():
+    port = free_port()
+    start(["redis-server", "--port", str(port), "--bind", HOST, "--save", "", "--appendonly", "no"])
+    await_port(port)
+    return f"redis://{HOST}:{port}"
+
+
+def serve_with(redis, *command):
+    port = free_port()
+    process = start([*command, "--port", str(port), "--redis", redis])
+    await_port(port)
+    return process, port
+
+
 def run(load, port, redis, *words):
     """Returns the exit status, and what was printed."""
+    status, lines = held(load, port, redis, "", *words)
+    return status, lines[0]
+
+
+def held(load, port, redis, commands, *words):
+    """Returns the exit status, and the objects that were printed; instead of these what was said on standard error."""
+    ports = port if isinstance(port, tuple) else (port,)
     done = subprocess.run(
-        [load, "--connect", f"{HOST}:{port}", "--trigger", redis, *words],
+        [load, "--connect", ",".join(f"{HOST}:{port}" for port in ports)]
+        + [*(("--trigger", redis) if redis else ()), *words],
+        input="".join(command + "\n" for command in commands),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -61,7 +84,8 @@ def run(load, port, redis, *words):
         env=environment(),
         check=False,
     )
-    return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr
+    lines = done.stdout.splitlines()
+    return done.returncode, [json.loads(line) for line in lines] if lines else [done.stderr]
 
 
 def wrong(answer, status, **wanted):
@@ -73,17 +97,26 @@ def wrong(answer, status, **wanted):
     return ", ".join(differing)
 
 
+def wrong_parts(answer, status, *wanted):
+    """The same for a held load, one of @wanted for each line."""
+    found_status, found = answer
+    if found_status != status or len(found) != len(wanted):
+        return f"exit status {found_status}: {found}"
+    problems = (wrong((0, line), 0, **values) for line, values in zip(found, wanted, strict=True))
+    return "; ".join(problem for problem in problems if problem)
+
+
+def part(clients, messages, **differing):
+    """What a part is to say when everything arrived."""
+    whole = {"clients": clients, "messages": messages, "deliveries": clients * messages}
+    return {**whole, "lost": 0, "out_of_order": 0, "corrupt": 0, **differing}
+
+
 def cases(load, floor, peal):
-    redis_port = free_port()
-    redis = f"redis://{HOST}:{redis_port}"
-    start(["redis-server", "--port", str(redis_port), "--bind", HOST, "--save", "", "--appendonly", "no"])
-    await_port(redis_port)
+    redis = start_redis()
 
     def serve(*command):
-        port = free_port()
-        process = start([*command, "--port", str(port), "--redis", redis])
-        await_port(port)
-        return process, port
+        return serve_with(redis, *command)
 
     everything = {"clients": 20, "messages": 50, "deliveries": 1000, "lost": 0, "out_of_order": 0, "corrupt": 0}
     common = ("--clients", "20", "--messages", "50")
@@ -100,7 +133,7 @@ def cases(load, floor, peal):
     latency = result["latency_us"] if status == 0 else {}
     good = good and 0 < latency["p50"] <= latency["p99"] <= latency["p999"]
     yield "a time, and what the server used", "" if good else f"{status}: {result}"
-    words = ("--clients", "20", "--messages", "10", "--room-count", "4", "--room-size", "5", "--patience", "0.3")
+    words = ("--clients", "20", "--messages", "4", "--room-count", "4", "--room-size", "5", "--patience", "0.3")
     # The floor sends to everyone, which is wrong when there are rooms.
     answer = run(load, port, redis, *words)
     yield "messages for others are noticed", "" if answer[0] != 0 else str(answer)
@@ -120,6 +153,8 @@ def cases(load, floor, peal):
 
     status, text = run(load, free_port(), redis, *common)
     yield "nobody listens", "" if status == 2 else f"{status}: {text}"
+
+    yield from held_cases(load, floor)
     if not peal:
         return
     _, port = serve(peal, "serve")
@@ -130,6 +165,105 @@ def cases(load, floor, peal):
     yield "rooms of the program", wrong(
         run(load, port, redis, *words), 0, messages=40, deliveries=200, lost=0, out_of_order=0, corrupt=0
     )
+    yield from transport_cases(load, redis, lambda *words: serve(peal, "serve", *words))
+
+
+def held_cases(load, floor):
+    """Loads that are held, and what they say of the servers and of Redis, which is one that nobody else uses."""
+    redis = start_redis()
+
+    def serve(*words):
+        return serve_with(redis, floor, *words)
+
+    hold = ("--hold", "--clients", "20", "--patience", "0.5")
+    connected = {"event": "connected", "clients": 20}
+    process, port = serve()
+    words = (*hold, "--pid", str(process.pid), "--redis", redis)
+    commands = ("messages 3", "measure 0.1", "messages 50", "measure 0.01", "memory", "leave")
+    status, lines = held(load, port, redis, commands, *words, "--in-flight", "2")
+    problem = wrong_parts((status, lines[:2] + lines[3:4]), 0, connected, part(20, 3), part(20, 50))
+    yield "each part of a held load has only what is its own", problem
+    if problem:
+        return
+    good = lines[2]["messages"] > 1 and lines[2]["deliveries"] == 20 * lines[2]["messages"]
+    yield "a part that takes a time", "" if good and lines[2]["seconds"] >= 0.1 else str(lines[2])
+    good = all(0 < line["latency_us"]["p50"] <= line["latency_us"]["p999"] for line in lines[1:5])
+    yield "latencies of each part", "" if good else str(lines)
+    good = all(line["redis"]["commands"] == line["redis"]["publishes"] == line["messages"] for line in lines[1:5])
+    # The text of the event, its number and 32 bytes, in what the emitter sends and in what the floor gets.
+    good = good and all(
+        100 < line["redis"][name] / line["messages"] < 200 for line in lines[1:5] for name in ("input_bytes", "output_bytes")
+    )
+    yield "commands and bytes of Redis are those of the part", "" if good else str(lines)
+    steps = lines[0]["steps"]
+    used = sum(step["cpu_us"] for step in steps)
+    good = [step["clients"] for step in steps] == [20] and 0 < used <= lines[0]["server"][0]["cpu_us"] + 1
+    yield "what connecting takes", "" if good else str(lines[0])
+    good = lines[5]["event"] == "memory" and all(
+        memory["pid"] == process.pid and 0 < memory["before_bytes"] <= memory["bytes"] for memory in lines[5]["memory"]
+    )
+    yield "memory", "" if good else str(lines[5])
+    problem = wrong((0, lines[6]), 0, event="left", clients=20)
+    yield "all clients leave", problem or ("" if lines[6]["server"][0]["cpu_us"] > 0 else str(lines[6]))
+    answer = held(load, port, None, ("measure 0.05",), *words)
+    idle = {"redis": {"commands": 0, "publishes": 0, "input_bytes": 0, "output_bytes": 0}}
+    yield "without a trigger nothing is published", wrong_parts(answer, 0, connected, part(20, 0, **idle))
+    answer = held(load, port, redis, ("messages 1",), "--hold", "--clients", "2100", "--pid", str(process.pid))
+    sizes = [step["clients"] for step in answer[1][0]["steps"]] if answer[0] == 0 else []
+    yield "clients connect in steps of a thousand", "" if sizes == [1000, 1000, 100] else str(answer)
+    _, other = serve()
+    answer = held(load, (port, other), redis, ("messages 9",), *hold, "--workers", "2")
+    yield "clients of two nodes", wrong_parts(answer, 0, connected, part(20, 9))
+    _, dropping = serve("--drop-one")
+    answer = held(load, dropping, redis, ("messages 5", "messages 5"), *hold)
+    wanted = (connected, part(20, 5, deliveries=99, lost=1), part(20, 5))
+    yield "what is lost in a part is in no other", wrong_parts(answer, 1, *wanted)
+    commands = ("messages 200", "memory")
+    words = (*hold, "--pid", str(process.pid), "--payload", "65536", "--in-flight", "8", "--stalled", "3")
+    status, lines = held(load, port, redis, commands, *words)
+    problem = wrong_parts((status, lines), 0, connected, part(20, 200, deliveries=17 * 200), {"event": "memory"})
+    # What three clients do not read and the kernel does not take is kept by the server.
+    kept = lines[2]["memory"][0]["bytes"] - lines[2]["memory"][0]["before_bytes"] if not problem else 0
+    yield "clients that never read", problem or ("" if kept > 5_000_000 else f"{kept} bytes are kept")
+    answer = held(load, port, redis, ("sing",), *hold)
+    yield "a command that is none", "" if answer[0] == 2 else str(answer)
+    loaded = subprocess.Popen(
+        [load, "--connect", f"{HOST}:{port}", *hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    processes.append(loaded)
+    loaded.stdout.readline()
+    process.kill()
+    yield "a held load notices that its server is gone", "" if loaded.wait(PATIENCE) == 2 else str(loaded.returncode)
+
+
+def transport_cases(load, redis, serve):
+    """Long polling, and pings: both need a server that does them."""
+    process, port = serve("--ping-interval", "100", "--ping-timeout", "200")
+    connected = {"event": "connected", "clients": 20}
+    for transport in ("websocket", "polling"):
+        words = ("--hold", "--clients", "20", "--transport", transport, "--workers", "2", "--in-flight", "4")
+        words = (*words, "--pid", str(process.pid))
+        answer = held(load, port, redis, ("messages 10", "measure 0.5", "messages 50", "leave"), *words)
+        status, lines = answer
+        problem = wrong_parts(
+            (status, lines[:2] + lines[3:]), 0, connected, part(20, 10), part(20, 50), {"event": "left", "clients": 20}
+        )
+        yield f"pings are answered while messages come, {transport}", problem
+        answer = held(load, port, None, ("measure 0.5", "leave"), *words)
+        wanted = (connected, part(20, 0), {"event": "left", "clients": 20})
+        yield f"pings are answered while nothing comes, {transport}", wrong_parts(answer, 0, *wanted)
+    for payload in (0, 1000, 65536):
+        words = ("--clients", "20", "--transport", "polling", "--payload", str(payload))
+        answer = run(load, port, redis, *words, "--messages", "100", "--in-flight", "8")
+        yield f"{payload} bytes of payload, polling", wrong(answer, 0, **part(20, 100))
+    words = ("--clients", "20", "--messages", "40", "--room-count", "10", "--room-size", "5", "--in-flight", "4")
+    answer = run(load, port, redis, *words, "--transport", "polling")
+    yield "rooms, polling", wrong(answer, 0, **part(20, 40, deliveries=200))
+    _, port = serve("--outbox-limit", "1000000")
+    words = ("--hold", "--clients", "20", "--stalled", "3", "--payload", "65536")
+    answer = held(load, port, redis, ("messages 200", "leave"), *words)
+    wanted = (connected, part(20, 200, deliveries=17 * 200), {"event": "left", "clients": 20})
+    yield "clients that never read may be closed by the server", wrong_parts(answer, 0, *wanted)
 
 
 def main(load, floor, peal=None):
