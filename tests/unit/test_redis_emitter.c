@@ -6,7 +6,7 @@
 
 #include "adapters/redis/connection.h"
 #include "base/limits.h"
-#include "tests/support/redis_server.h"
+#include "tests/support/redis_ear.h"
 #include "unit.h"
 
 static struct redis_world world;
@@ -14,10 +14,10 @@ static struct redis_server server;
 static struct peal_redis_options options;
 static struct peal_redis_address address;
 static struct peal_emitter *emitter;
-static struct peal_redis_connection *ear;
 static char url[256], message[512];
 
-static bool ear_hears;
+static void hear(const char *channel, const char *payload, size_t length);
+static struct redis_ear ear = { .on_message = hear };
 static char channels[64][128];
 static char payloads[64][512];
 static size_t lengths[64];
@@ -27,25 +27,14 @@ static unsigned finished;
 static size_t delivered, receivers, failed;
 static char error[640];
 
-static void on_ear_ready(struct peal_redis_connection *of, void *userdata)
+static void hear(const char *channel, const char *payload, size_t length)
 {
-	const char *words[] = { "PSUBSCRIBE", "*" };
-	(void)userdata;
-	ck_assert_int_eq(peal_redis_command(of, 2, words, (size_t[]){ 10, 1 }), 0);
-}
-
-static void on_ear_reply(struct peal_redis_connection *of, const struct peal_redis_reply *reply,
-			 void *userdata)
-{
-	(void)of;
-	(void)userdata;
-	ear_hears = true;
-	if (reply->count != 4 || heard == 64)
+	if (heard == 64)
 		return;
-	snprintf(channels[heard], sizeof(*channels), "%s", reply->elements[2].bytes);
-	lengths[heard] = reply->elements[3].length;
+	snprintf(channels[heard], sizeof(*channels), "%s", channel);
+	lengths[heard] = length;
 	ck_assert_uint_lt(lengths[heard], sizeof(*payloads));
-	memcpy(payloads[heard], reply->elements[3].bytes, lengths[heard] + 1);
+	memcpy(payloads[heard], payload, length + 1);
 	heard++;
 }
 
@@ -76,13 +65,8 @@ static int make(void)
 
 static void listen_too(void)
 {
-	static const struct peal_redis_handlers handlers = { on_ear_ready, on_ear_reply, NULL };
 	ck_assert_int_eq(peal_redis_address_init(&address, &options, message, sizeof(message)), 0);
-	ck_assert_int_eq(peal_redis_connection_new(world.loop, &address, "subscribe", true, "ear",
-						   &handlers, NULL, &world.stats, &world.log, &ear),
-			 0);
-	peal_redis_connection_start(ear);
-	WAIT_FOR(&world, ear_hears);
+	redis_ear_start(&ear, &world, &address);
 }
 
 static void finish(unsigned timeout_ms)
@@ -96,7 +80,7 @@ static void finish(unsigned timeout_ms)
 static void after(void)
 {
 	peal_emitter_free(emitter);
-	peal_redis_connection_free(ear);
+	redis_ear_stop(&ear);
 	redis_world_deinit(&world);
 	peal_redis_address_deinit(&address);
 	redis_server_stop(&server);

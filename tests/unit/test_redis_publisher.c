@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "tests/support/redis_server.h"
+#include "tests/support/redis_ear.h"
 #include "unit.h"
 
 #define TICKETS 20001
@@ -30,9 +30,8 @@ static bool inside, free_at_end;
 /* The barrier. */
 static uint64_t issued, in_force;
 
-/* A second connection that hears all that is published. */
-static struct peal_redis_connection *ear;
-static bool ear_hears;
+static void hear(const char *channel, const char *payload, size_t length);
+static struct redis_ear ear = { .on_message = hear };
 static char heard[TICKETS][24];
 static unsigned heard_count;
 
@@ -83,25 +82,12 @@ static bool reached(uint64_t wanted, void *userdata)
 	return wanted <= in_force;
 }
 
-static void on_ear_ready(struct peal_redis_connection *of, void *userdata)
+static void hear(const char *channel, const char *payload, size_t length)
 {
-	const char *words[] = { "PSUBSCRIBE", "*" };
-	(void)userdata;
-	ck_assert_int_eq(peal_redis_command(of, 2, words, (size_t[]){ 10, 1 }), 0);
-}
-
-static void on_ear_reply(struct peal_redis_connection *of, const struct peal_redis_reply *reply,
-			 void *userdata)
-{
-	(void)of;
-	(void)userdata;
-	if (reply->count == 3) {
-		ear_hears = true;
-		return;
-	}
-	ck_assert_uint_eq(reply->count, 4);
+	(void)channel;
+	(void)length;
 	if (heard_count < TICKETS)
-		snprintf(heard[heard_count], sizeof(*heard), "%s", reply->elements[3].bytes);
+		snprintf(heard[heard_count], sizeof(*heard), "%s", payload);
 	heard_count++;
 }
 
@@ -143,20 +129,10 @@ static void begin_free(void)
 	WAIT_FOR(&world, connects == 1);
 }
 
-static void listen_too(void)
-{
-	static const struct peal_redis_handlers handlers = { on_ear_ready, on_ear_reply, NULL };
-	ck_assert_int_eq(peal_redis_connection_new(world.loop, &address, "subscribe", true, "ear",
-						   &handlers, NULL, &world.stats, &world.log, &ear),
-			 0);
-	peal_redis_connection_start(ear);
-	WAIT_FOR(&world, ear_hears);
-}
-
 static void after(void)
 {
 	peal_publisher_free(publisher);
-	peal_redis_connection_free(ear);
+	redis_ear_stop(&ear);
 	redis_world_deinit(&world);
 	peal_redis_address_deinit(&address);
 	redis_server_stop(&server);
@@ -202,7 +178,7 @@ START_TEST(a_publish_is_delivered_and_tells_its_receivers)
 	WAIT_FOR(&world, ended == 1);
 	ck_assert_int_eq(hows[1], PEAL_SENT_DELIVERED);
 	ck_assert_uint_eq(receivers[1], 0);
-	listen_too();
+	redis_ear_start(&ear, &world, &address);
 	ck_assert_int_eq(send_text("b", BROADCAST, 2, 0), 0);
 	WAIT_FOR(&world, ended == 2 && heard_count == 1);
 	ck_assert_uint_eq(receivers[2], 1);
@@ -217,7 +193,7 @@ START_TEST(many_publishes_keep_their_order_and_end_once)
 {
 	char text[16];
 	begin_free();
-	listen_too();
+	redis_ear_start(&ear, &world, &address);
 	for (unsigned i = 1; i < TICKETS; i++) {
 		snprintf(text, sizeof(text), "%u", i);
 		ck_assert_int_eq(send_text(text, BROADCAST, i, 0), 0);
@@ -256,7 +232,7 @@ START_TEST(a_hold_keeps_all_but_urgent_ones_back)
 {
 	begin();
 	WAIT_FOR(&world, connects == 1);
-	listen_too();
+	redis_ear_start(&ear, &world, &address);
 	ck_assert_int_eq(send_text("held", BROADCAST, 1, 0), 0);
 	ck_assert_int_eq(send_text("held too", 0, 2, 0), 0);
 	ck_assert_int_eq(send_text("urgent", PEAL_PUBLISH_URGENT, 3, 0), 0);
@@ -291,7 +267,7 @@ END_TEST
 START_TEST(a_publish_waits_for_the_numbers_issued_before_it)
 {
 	begin_free();
-	listen_too();
+	redis_ear_start(&ear, &world, &address);
 	ck_assert_int_eq(send_text("before", BROADCAST, 1, 0), 0);
 	issued = 5;
 	ck_assert_int_eq(send_text("behind 5", BROADCAST, 2, 0), 0);
@@ -413,7 +389,7 @@ START_TEST(nothing_comes_twice_or_out_of_order_while_redis_comes_and_goes)
 	char text[16];
 	unsigned sent = 0;
 	begin_free();
-	listen_too();
+	redis_ear_start(&ear, &world, &address);
 	for (unsigned round = 0; round < 3; round++) {
 		for (unsigned i = 0; i < 40; i++) {
 			snprintf(text, sizeof(text), "%u", ++sent);
@@ -422,9 +398,9 @@ START_TEST(nothing_comes_twice_or_out_of_order_while_redis_comes_and_goes)
 			if (i == 20)
 				redis_server_kill(&server, SIGKILL);
 		}
-		ear_hears = false;
+		ear.hears = false;
 		redis_server_start_again(&server);
-		WAIT_FOR(&world, peal_publisher_connected(publisher) && ear_hears);
+		WAIT_FOR(&world, peal_publisher_connected(publisher) && ear.hears);
 	}
 	WAIT_FOR(&world, ended == sent);
 	for (unsigned i = 1; i <= sent; i++)
