@@ -91,13 +91,11 @@ struct peal_member {
 /* A namespace as the cluster sees it; served by this node or not. */
 struct peal_space {
 	struct peal_hash_entry entry;
-	struct peal_namespace *ns; /* NULL when this node does not serve it */
-	enum peal_interest mode;   /* what the adapter was told */
-	/* K: the most unnamed answers seen; and what else is known of those who have no name. */
-	uint32_t unnamed; /* the same as tally.known */
-	struct peal_tally_others tally;
-	uint32_t requests;     /* under way */
-	struct peal_list wide; /* rooms joined remotely in the last two seconds */
+	struct peal_namespace *ns;	/* NULL when this node does not serve it */
+	enum peal_interest mode;	/* what the adapter was told */
+	struct peal_tally_others tally; /* what is known of those who have no name */
+	uint32_t requests;		/* under way */
+	struct peal_list wide;		/* rooms joined remotely in the last two seconds */
 	/* of the members half */
 	bool open;		  /* the adapter serves it, maybe a little longer than the node */
 	bool in_force;		  /* all its channels are */

@@ -75,7 +75,7 @@ static size_t count_unnamed(const struct peal_cluster *cluster)
 	size_t most = 0, silent;
 	while ((entry = peal_hash_next(&cluster->spaces, entry))) {
 		struct peal_space *space = peal_container(entry, struct peal_space, entry);
-		size_t unnamed = space->unnamed;
+		size_t unnamed = space->tally.known;
 		if (space->others != UINT32_MAX) {
 			size_t members = peal_members_serving(cluster, space->name, &silent);
 			unnamed = space->others > members ? space->others - members : 0;

@@ -133,7 +133,7 @@ void peal_interest_counted(struct peal_cluster *cluster, const char *ns, uint32_
 	struct peal_space *space = peal_space_find(cluster, ns);
 	if (receivers == UINT32_MAX)
 		return;
-	peal_members_counted_in(cluster, ns, space ? space->unnamed : 0, receivers, own);
+	peal_members_counted_in(cluster, ns, space ? space->tally.known : 0, receivers, own);
 	if (!space)
 		return;
 	if (!peal_interest_receivers(cluster, space, receivers, own)) {

@@ -316,7 +316,7 @@ static struct peal_member *oldest_silent(const struct peal_cluster *cluster, con
 void peal_members_counted(struct peal_cluster *cluster, struct peal_space *space,
 			  uint32_t receivers, bool own)
 {
-	peal_members_counted_in(cluster, space->name, space->unnamed, receivers, own);
+	peal_members_counted_in(cluster, space->name, space->tally.known, receivers, own);
 	if (receivers != UINT32_MAX)
 		peal_interest_receivers(cluster, space, receivers, own);
 }

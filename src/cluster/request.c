@@ -108,7 +108,6 @@ static void learn(struct peal_request_out *request)
 			 "other servers do not answer and are expected no more",
 			 PEAL_FIELD_TEXT("namespace", space->name),
 			 PEAL_FIELD_INT("still_expected", space->tally.known));
-	space->unnamed = space->tally.known;
 }
 
 static void finish(struct peal_request_out *request)
@@ -392,7 +391,7 @@ static void count_unnamed(struct peal_request_out *request, const struct peal_me
 	peal_interest_stranger(request->cluster, request->space);
 	/* From now on as many are waited for. */
 	if (tally->unnamed > request->space->tally.known)
-		request->space->tally.known = request->space->unnamed = tally->unnamed;
+		request->space->tally.known = tally->unnamed;
 }
 
 static int count_named(struct peal_request_out *request, const struct peal_message *message)
@@ -425,10 +424,8 @@ static void receive_answer(struct peal_cluster *cluster, const struct peal_messa
 		cluster->options.stats->cluster_answers_late++;
 		/* Somebody is there after all; who answers a server event late proves nothing. */
 		if (space && !*message->uid && message->type != PEAL_MESSAGE_ANSWER &&
-		    message->type != PEAL_MESSAGE_SERVER_ANSWER) {
+		    message->type != PEAL_MESSAGE_SERVER_ANSWER)
 			peal_tally_late(&space->tally);
-			space->unnamed = space->tally.known;
-		}
 		return;
 	}
 	if (!answers(message->type, request->type))

@@ -209,7 +209,7 @@ START_TEST(of_several_silent_members_the_oldest_is_given_up_first)
 	ck_assert_uint_eq(member_count(), 2);
 	ck_assert_ptr_null(member("peer_1"));
 	/* One of the two receivers has no name: it explains nobody. */
-	space->unnamed = 1;
+	space->tally.known = 1;
 	peal_members_counted(cluster, space, 3, true);
 	ck_assert_ptr_null(member("peer_2"));
 	ck_assert_ptr_nonnull(member("peer_3"));
