@@ -99,7 +99,6 @@ static void connected(struct peal_socket *socket)
 	struct peal_namespace *ns = socket->ns;
 	struct peal_client *client = socket->client;
 	struct peal_server *server = client->server;
-	char json[PEAL_ID_LENGTH + 16] = "{\"sid\":\"";
 
 	if (peal_socket_register(socket) < 0) {
 		peal_socket_abandon(socket);
@@ -115,9 +114,10 @@ static void connected(struct peal_socket *socket)
 	/* Whoever learns its id from the CONNECT packet may have others emit to it at once. */
 	peal_socket_hold(socket, ns->number);
 	if (socket->state == PEAL_SOCKET_CONNECTED) {
-		strcat(strcat(json, socket->id), "\"}");
+		char json[] = "{\"sid\":\"????????????????????\"}";
+		memcpy(json + 8, socket->id, PEAL_ID_LENGTH);
 		(void)peal_encode_send(client, PEAL_PACKET_CONNECT, ns->name, ns->name_length, json,
-				       strlen(json));
+				       sizeof(json) - 1);
 	}
 	struct peal_walk walk;
 	struct peal_handler *handler;

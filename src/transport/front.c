@@ -1,7 +1,6 @@
 #include "transport/front.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,8 +158,9 @@ struct peal_websocket *peal_front_adopt(struct peal_front *front, struct peal_ht
 {
 	const struct peal_request *head = peal_http_request_request(request);
 	const char *offered = peal_request_header(head, "sec-websocket-protocol");
-	char key[32], protocol[128], *headers = NULL;
-	snprintf(key, sizeof(key), "%s", peal_request_header(head, "sec-websocket-key"));
+	char key[25], protocol[128], *headers = NULL;
+	/* It was checked; the request is gone when it is needed. */
+	memcpy(key, peal_request_header(head, "sec-websocket-key"), sizeof(key));
 	size_t length = offered ? strcspn(offered, ", \t") : 0;
 	if (length && length < sizeof(protocol)) {
 		memcpy(protocol, offered, length);

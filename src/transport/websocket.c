@@ -270,6 +270,9 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 	}
 }
 
+/* A Sec-WebSocket-Key: 16 bytes in base64. */
+#define KEY_BYTES 24
+
 /* --- adopting ------------------------------------------------------------------------------ */
 
 struct peal_websocket *peal_websocket_adopt(struct peal_websockets *websockets, int fd,
@@ -278,30 +281,42 @@ struct peal_websocket *peal_websocket_adopt(struct peal_websockets *websockets, 
 					    const struct peal_websocket_handler *handler,
 					    void *context)
 {
-	char request[256];
-	/* A canonical request of our own: no header of the client ever reaches libwebsockets. */
-	int length = snprintf(
-		request, sizeof(request),
-		"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n",
-		key);
+	/*
+	 * A canonical request of our own: no header of the client ever reaches libwebsockets. It
+	 * reads byte for byte, so there are no more of them than it needs.
+	 */
+	static const char head[] = "GET / HTTP/1.1\r\nHost:-\r\nUpgrade:websocket\r\n"
+				   "Connection:upgrade\r\nSec-WebSocket-Version:13\r\n"
+				   "Sec-WebSocket-Key:";
+	char request[sizeof(head) + KEY_BYTES + 4];
+	size_t key_length = strlen(key), length = sizeof(head) - 1;
 	struct peal_websocket *websocket = calloc(1, sizeof(*websocket));
-	if (!websocket || length >= (int)sizeof(request)) {
+	if (!websocket || key_length > KEY_BYTES) {
 		free(websocket);
 		close(fd);
 		return NULL;
 	}
+	memcpy(request, head, length);
+	memcpy(request + length, key, key_length);
+	memcpy(request + length + key_length, "\r\n\r\n", 4);
+	length += key_length + 4;
 	websocket->owner = websockets;
 	websocket->fd = fd;
 	websocket->max_message = max_message;
 	websockets->adopting = websocket;
 	websockets->adopting_headers = headers;
-	struct lws *wsi =
-		lws_adopt_socket_vhost_readbuf(websockets->vhost, fd, request, (size_t)length);
+	/* 4.1 prints a line at error level for each adopted socket, although all is well; to put it
+	 * together takes longer than to read the request. */
+	lws_set_log_level(0, NULL);
+	struct lws *wsi = lws_adopt_socket_vhost_readbuf(websockets->vhost, fd, request, length);
+	lws_set_log_level(LLL_ERR, NULL);
 	bool destroyed = !websockets->adopting;
 	websockets->adopting = NULL;
 	websockets->adopting_headers = NULL;
 	peal_uv_bridge_kick(websockets->bridge);
+	if (destroyed || !wsi || !websocket->wsi)
+		peal_log(websockets->log, PEAL_LOG_INFO, "a WebSocket could not be opened",
+			 PEAL_FIELD_INT("fd", fd));
 	if (destroyed)
 		return NULL;
 	if (!wsi || !websocket->wsi) {
@@ -326,9 +341,6 @@ static void on_lws_log(int level, const char *line)
 	char copy[1024];
 	const char *text = copy;
 	(void)level;
-	/* 4.1 says this at error level for each adopted socket, although all is well. */
-	if (strstr(line, "calling service"))
-		return;
 	snprintf(copy, sizeof(copy), "%.*s", (int)strcspn(line, "\n"), line);
 	/* libwebsockets has one log for the process and no place for a pointer to ours. */
 	peal_log_record(&(const struct peal_log){ .level = PEAL_LOG_ERROR }, PEAL_LOG_ERROR,
