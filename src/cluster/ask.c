@@ -64,16 +64,10 @@ static void end(struct peal_request_out *request, enum peal_request_end why)
 	free(names);
 }
 
-static void ask_free(struct peal_request_out *request)
-{
-	free(ask_of(request));
-}
-
 static const struct peal_request_kind ask_kind = {
 	.reliable = true,
 	.receive = receive,
 	.end = end,
-	.free = ask_free,
 };
 
 static int remote_ask(struct peal_namespace *ns, const struct peal_target *target,
@@ -84,32 +78,31 @@ static int remote_ask(struct peal_namespace *ns, const struct peal_target *targe
 	struct peal_message message =
 		peal_request_message(cluster, PEAL_MESSAGE_ASK, peal_namespace_name(ns));
 	struct peal_buffer name = PEAL_BUFFER(PEAL_LIMIT_NAME_BYTES + 1);
-	struct ask *ask = calloc(1, sizeof(*ask));
 	peal_buffer_append(&name, event, event_length);
 	peal_buffer_append_char(&name, '\0');
-	int r = ask ? peal_buffer_error(&name) : -ENOMEM;
+	int r = peal_buffer_error(&name);
+	struct ask *ask = r ? NULL : calloc(1, sizeof(*ask));
+	if (!ask) {
+		peal_buffer_deinit(&name);
+		return r ? r : -ENOMEM;
+	}
 	/* The most that the wire carries. */
 	if (timeout_ms > INT32_MAX)
 		timeout_ms = INT32_MAX;
-	if (r == 0) {
-		message.target = *target;
-		message.event = name.bytes;
-		message.event_length = event_length;
-		message.args = args;
-		message.timeout_ms = timeout_ms;
-		message.peal = true;
-		ask->round = round;
-		/* The round's own deadline comes first; this one is for a round that forgot. */
-		r = peal_request_new(&ask->request, &ask_kind, cluster, &message,
-				     timeout_ms + 2 * PEAL_LIMIT_ROUND_GRACE_MS);
-	}
+	message.target = *target;
+	message.event = name.bytes;
+	message.event_length = event_length;
+	message.args = args;
+	message.timeout_ms = timeout_ms;
+	message.peal = true;
+	ask->round = round;
+	/* The round's own deadline comes first; this one is for a round that forgot. */
+	r = peal_request_new(&ask->request, &ask_kind, cluster, &message,
+			     timeout_ms + 2 * PEAL_LIMIT_ROUND_GRACE_MS);
 	peal_buffer_deinit(&name);
-	if (r != 0) {
-		free(ask);
-		return r;
-	}
-	*peal_round_remote(round) = ask;
-	return 0;
+	if (r == 0)
+		*peal_round_remote(round) = ask;
+	return r;
 }
 
 static void remote_ask_expired(struct peal_round *round, void *context)

@@ -35,23 +35,16 @@ static void end(struct peal_request_out *request, enum peal_request_end why)
 	free(names);
 }
 
-static void confirmed_free(struct peal_request_out *request)
-{
-	free(confirmed_of(request));
-}
-
 static const struct peal_request_kind confirm_kind = {
 	.named_only = true,
 	.barrier = true,
 	.end = end,
-	.free = confirmed_free,
 };
 static const struct peal_request_kind local_kind = {
 	.named_only = true,
 	.barrier = true,
 	.local = true,
 	.end = end,
-	.free = confirmed_free,
 };
 
 static int change(struct peal_namespace *ns, const struct peal_target *target,
@@ -70,23 +63,20 @@ static int change(struct peal_namespace *ns, const struct peal_target *target,
 	confirmed->userdata = userdata;
 	here.flags |= PEAL_LOCAL;
 	r = join ? peal_sockets_join(ns, &here, rooms) : peal_sockets_leave(ns, &here, rooms);
-	if (r == 0) {
-		struct peal_message message =
-			peal_request_message(cluster, join ? PEAL_MESSAGE_JOIN : PEAL_MESSAGE_LEAVE,
-					     peal_namespace_name(ns));
-		message.target = here;
-		message.target.flags = 0;
-		message.rooms = rooms;
-		r = peal_request_new(&confirmed->request, local ? &local_kind : &confirm_kind,
-				     cluster, &message, CONFIRM_MS);
-	}
 	if (r != 0) {
 		free(confirmed);
 		return r;
 	}
-	if (join && confirmed->request.space)
+	struct peal_message message = peal_request_message(
+		cluster, join ? PEAL_MESSAGE_JOIN : PEAL_MESSAGE_LEAVE, peal_namespace_name(ns));
+	message.target = here;
+	message.target.flags = 0;
+	message.rooms = rooms;
+	r = peal_request_new(&confirmed->request, local ? &local_kind : &confirm_kind, cluster,
+			     &message, CONFIRM_MS);
+	if (r == 0 && join && confirmed->request.space)
 		peal_interest_joined_remotely(cluster, confirmed->request.space, rooms);
-	return 0;
+	return r;
 }
 
 int peal_sockets_join_confirmed(struct peal_namespace *ns, const struct peal_target *target,

@@ -34,26 +34,15 @@ static void end(struct peal_request_out *request, enum peal_request_end why)
 {
 	struct fetching *fetching = fetching_of(request);
 	struct peal_fetch *fetch = fetching->fetch;
-	enum peal_ack_error error = PEAL_ACK_TIMEOUT;
-	if (why == PEAL_REQUEST_COMPLETE && !fetching->failed)
-		error = PEAL_ACK_OK;
-	else if (why == PEAL_REQUEST_CLOSED)
-		error = PEAL_ACK_CLOSED;
 	fetching->fetch = NULL;
 	*peal_fetch_remote(fetch) = NULL;
-	peal_fetch_remote_end(fetch, error);
-}
-
-static void fetching_free(struct peal_request_out *request)
-{
-	free(fetching_of(request));
+	peal_fetch_remote_end(fetch, peal_request_error(why, fetching->failed));
 }
 
 static const struct peal_request_kind fetch_kind = {
 	.reliable = true,
 	.receive = receive,
 	.end = end,
-	.free = fetching_free,
 };
 
 static int remote_fetch(struct peal_namespace *ns, const struct peal_target *target,
@@ -68,14 +57,10 @@ static int remote_fetch(struct peal_namespace *ns, const struct peal_target *tar
 	message.target = *target;
 	message.peal = true;
 	fetching->fetch = fetch;
-	int r = peal_request_new(&fetching->request, &fetch_kind, cluster, &message,
-				 timeout_ms ? timeout_ms : cluster->options.request_timeout_ms);
-	if (r != 0) {
-		free(fetching);
-		return r;
-	}
-	*peal_fetch_remote(fetch) = fetching;
-	return 0;
+	int r = peal_request_new(&fetching->request, &fetch_kind, cluster, &message, timeout_ms);
+	if (r == 0)
+		*peal_fetch_remote(fetch) = fetching;
+	return r;
 }
 
 static void remote_fetch_forget(struct peal_fetch *fetch, void *context)
@@ -106,7 +91,6 @@ static void probe_end(struct peal_request_out *request, enum peal_request_end wh
 static const struct peal_request_kind probe_kind = {
 	.reliable = true,
 	.end = probe_end,
-	.free = fetching_free,
 };
 
 int peal_probe(struct peal_cluster *cluster, struct peal_space *space, unsigned timeout_ms)
@@ -123,13 +107,10 @@ int peal_probe(struct peal_cluster *cluster, struct peal_space *space, unsigned 
 	room[sizeof(room) - 1] = '\0';
 	struct peal_message message =
 		peal_request_message(cluster, PEAL_MESSAGE_FETCH, space->name);
-	struct fetching *probe = calloc(1, sizeof(*probe));
+	struct peal_request_out *probe = calloc(1, sizeof(*probe));
 	if (!probe)
 		return -ENOMEM;
 	message.target.rooms = PEAL_ROOMS(room);
 	message.peal = true;
-	int r = peal_request_new(&probe->request, &probe_kind, cluster, &message, timeout_ms);
-	if (r != 0)
-		free(probe);
-	return r;
+	return peal_request_new(probe, &probe_kind, cluster, &message, timeout_ms);
 }

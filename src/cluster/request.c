@@ -110,12 +110,20 @@ static void learn(struct peal_request_out *request)
 			 PEAL_FIELD_INT("still_expected", space->tally.known));
 }
 
+/* It is the first member of what was allocated for it. */
+static void request_free(struct peal_request_out *request)
+{
+	if (request->kind->deinit)
+		request->kind->deinit(request);
+	free(request);
+}
+
 static void finish(struct peal_request_out *request)
 {
 	request->kind->end(request, request->why);
 	learn(request);
 	release(request);
-	request->kind->free(request);
+	request_free(request);
 }
 
 static void finish_task(struct peal_task *task)
@@ -135,7 +143,14 @@ void peal_request_end(struct peal_request_out *request, enum peal_request_end wh
 void peal_request_forget(struct peal_request_out *request)
 {
 	release(request);
-	request->kind->free(request);
+	request_free(request);
+}
+
+enum peal_ack_error peal_request_error(enum peal_request_end why, bool failed)
+{
+	if (why == PEAL_REQUEST_CLOSED)
+		return PEAL_ACK_CLOSED;
+	return why == PEAL_REQUEST_COMPLETE && !failed ? PEAL_ACK_OK : PEAL_ACK_TIMEOUT;
 }
 
 static void on_deadline(struct peal_timer *timer)
@@ -265,24 +280,19 @@ struct peal_cluster *peal_cluster_of(const struct peal_namespace *ns)
 	return peal_node_cluster(peal_namespace_node(ns));
 }
 
-int peal_request_new(struct peal_request_out *request, const struct peal_request_kind *kind,
-		     struct peal_cluster *cluster, struct peal_message *message,
-		     unsigned timeout_ms)
+/* Everything but the memory is undone on failure. */
+static int begin(struct peal_request_out *request, struct peal_message *message,
+		 unsigned timeout_ms)
 {
-	*request = (struct peal_request_out){
-		.kind = kind,
-		.cluster = cluster,
-		.type = message->type,
-		.deadline.fn = on_deadline,
-		.extra.fn = on_extra,
-		.task.fn = finish_task,
-	};
+	struct peal_cluster *cluster = request->cluster;
 	if (cluster->requests.count >= PEAL_LIMIT_CLUSTER_REQUESTS)
 		return PEAL_EMIT_E_TOO_LARGE;
+	if (!timeout_ms)
+		timeout_ms = cluster->options.request_timeout_ms;
 	/* Whoever adds to it does not overflow. */
 	if (timeout_ms > INT32_MAX)
 		timeout_ms = INT32_MAX;
-	if (cluster->adapter && !kind->local) {
+	if (cluster->adapter && !request->kind->local) {
 		request->space = peal_space_get(cluster, message->ns);
 		if (!request->space)
 			return PEAL_EMIT_E_TOO_LARGE;
@@ -295,9 +305,27 @@ int peal_request_new(struct peal_request_out *request, const struct peal_request
 	if (r == 0 && request->space)
 		r = cluster->adapter->ops->send(cluster->adapter, message, request->ticket,
 						timeout_ms);
-	if (r != 0) {
+	if (r != 0)
 		release(request);
-		return r == -EMSGSIZE ? PEAL_EMIT_E_TOO_LARGE : r;
+	return r == -EMSGSIZE ? PEAL_EMIT_E_TOO_LARGE : r;
+}
+
+int peal_request_new(struct peal_request_out *request, const struct peal_request_kind *kind,
+		     struct peal_cluster *cluster, struct peal_message *message,
+		     unsigned timeout_ms)
+{
+	*request = (struct peal_request_out){
+		.kind = kind,
+		.cluster = cluster,
+		.type = message->type,
+		.deadline.fn = on_deadline,
+		.extra.fn = on_extra,
+		.task.fn = finish_task,
+	};
+	int r = begin(request, message, timeout_ms);
+	if (r != 0) {
+		request_free(request);
+		return r;
 	}
 	if (kind->barrier)
 		wait_for_barrier(request);

@@ -3,7 +3,7 @@
  * way of an answer.
  *
  * A request lives from peal_request_new() until its kind's end() was called, once, from the loop
- * (or from peal_requests_close()), or until it is forgotten; then free() follows. Its answers are
+ * (or from peal_requests_close()), or until it is forgotten; then it is freed. Its answers are
  * counted in its tally; the kind only keeps what is in them.
  */
 #ifndef PEAL_CLUSTER_REQUESTS_H
@@ -39,11 +39,11 @@ struct peal_request_kind {
 	void (*receive)(struct peal_request_out *request, const struct peal_message *message);
 	/* It is over: tell who wanted it. Called once, unless it was forgotten. */
 	void (*end)(struct peal_request_out *request, enum peal_request_end why);
-	/* Free what the request is embedded in. */
-	void (*free)(struct peal_request_out *request);
+	/* Free what the kind's struct holds. NULL: it holds nothing. */
+	void (*deinit)(struct peal_request_out *request);
 };
 
-/* Embedded in its kind's struct. */
+/* The first member of its kind's struct, which is allocated and zeroed for it. */
 struct peal_request_out {
 	struct peal_hash_entry entry, ticket_entry;
 	const struct peal_request_kind *kind;
@@ -65,16 +65,17 @@ struct peal_request_out {
 
 /*
  * Send @message, whose type, namespace and what belongs to the type are given, as a request that
- * ends by itself after @timeout_ms. A node that is alone has its request complete from the loop.
- * Return: 0; -ENOMEM; PEAL_EMIT_E_TOO_LARGE with too many requests or namespaces under way; what
- * the adapter returned. On failure neither end() nor free()
- * is called.
+ * ends by itself after @timeout_ms, 0: the request timeout. A node that is alone has its request
+ * complete from the loop. Return: 0; -ENOMEM; PEAL_EMIT_E_TOO_LARGE with too many requests or
+ * namespaces under way; what the adapter returned. On failure it is freed, without end().
  */
 int peal_request_new(struct peal_request_out *request, const struct peal_request_kind *kind,
 		     struct peal_cluster *cluster, struct peal_message *message,
 		     unsigned timeout_ms) __attribute__((warn_unused_result));
 /* Look again whether it is over. */
 void peal_request_look(struct peal_request_out *request);
+/* What the application is told of the end; @failed: not all that came could be kept. */
+enum peal_ack_error peal_request_error(enum peal_request_end why, bool failed);
 /* Have end() called from the loop. */
 void peal_request_end(struct peal_request_out *request, enum peal_request_end why);
 /* It goes without end(): who wanted it is gone. */

@@ -93,30 +93,25 @@ static void sort(struct rooms *rooms)
 static void end(struct peal_request_out *request, enum peal_request_end why)
 {
 	struct rooms *rooms = rooms_of(request);
-	enum peal_ack_error error = PEAL_ACK_TIMEOUT;
-	if (why == PEAL_REQUEST_COMPLETE && !rooms->failed)
-		error = PEAL_ACK_OK;
-	else if (why == PEAL_REQUEST_CLOSED)
-		error = PEAL_ACK_CLOSED;
 	sort(rooms);
 	if (rooms->fn)
-		rooms->fn(error, (const char *const *)rooms->names, rooms->count, rooms->userdata);
+		rooms->fn(peal_request_error(why, rooms->failed), (const char *const *)rooms->names,
+			  rooms->count, rooms->userdata);
 }
 
-static void rooms_free(struct peal_request_out *request)
+static void deinit(struct peal_request_out *request)
 {
 	struct rooms *rooms = rooms_of(request);
 	for (size_t i = 0; i < rooms->count; i++)
 		free(rooms->names[i]);
 	free(rooms->names);
-	free(rooms);
 }
 
 static const struct peal_request_kind rooms_kind = {
 	.reliable = true,
 	.receive = receive,
 	.end = end,
-	.free = rooms_free,
+	.deinit = deinit,
 };
 
 static bool keep_local(const char *room, size_t members, bool own_id, void *userdata)
@@ -143,9 +138,5 @@ int peal_rooms_fetch(struct peal_namespace *ns, unsigned timeout_ms, peal_rooms_
 	rooms->fn = fn;
 	rooms->userdata = userdata;
 	peal_namespace_each_room(ns, keep_local, rooms);
-	r = peal_request_new(&rooms->request, &rooms_kind, cluster, &message,
-			     timeout_ms ? timeout_ms : cluster->options.request_timeout_ms);
-	if (r != 0)
-		rooms_free(&rooms->request);
-	return r;
+	return peal_request_new(&rooms->request, &rooms_kind, cluster, &message, timeout_ms);
 }

@@ -58,14 +58,9 @@ static void end(struct peal_request_out *request, enum peal_request_end why)
 	struct server_emit *emit = emit_of(request);
 	struct peal_remote_result result = { 0 };
 	const char **names = NULL;
-	enum peal_ack_error error = PEAL_ACK_TIMEOUT;
-	if (why == PEAL_REQUEST_COMPLETE && !emit->failed)
-		error = PEAL_ACK_OK;
-	else if (why == PEAL_REQUEST_CLOSED)
-		error = PEAL_ACK_CLOSED;
 	peal_request_servers(request, &result, &names);
 	const struct peal_acks acks = {
-		.error = error,
+		.error = peal_request_error(why, emit->failed),
 		.responses = (const struct peal_args *const *)emit->responses,
 		.response_count = emit->count,
 		.servers_expected = result.servers_expected,
@@ -79,20 +74,19 @@ static void end(struct peal_request_out *request, enum peal_request_end why)
 	free(names);
 }
 
-static void emit_free(struct peal_request_out *request)
+static void deinit(struct peal_request_out *request)
 {
 	struct server_emit *emit = emit_of(request);
 	for (size_t i = 0; i < emit->count; i++)
 		peal_args_free(emit->responses[i]);
 	free(emit->responses);
-	free(emit);
 }
 
 static const struct peal_request_kind emit_kind = {
 	.probes = true,
 	.receive = receive,
 	.end = end,
-	.free = emit_free,
+	.deinit = deinit,
 };
 
 /* --- the calls ---------------------------------------------------------------------------------
@@ -150,11 +144,7 @@ int peal_server_emit_ack_args(struct peal_namespace *ns, unsigned timeout_ms, pe
 		return -ENOMEM;
 	emit->fn = fn;
 	emit->userdata = userdata;
-	r = peal_request_new(&emit->request, &emit_kind, cluster, &message,
-			     timeout_ms ? timeout_ms : cluster->options.request_timeout_ms);
-	if (r != 0)
-		emit_free(&emit->request);
-	return r;
+	return peal_request_new(&emit->request, &emit_kind, cluster, &message, timeout_ms);
 }
 
 int peal_server_emit_values(struct peal_namespace *ns, const char *event, struct peal_values values)
