@@ -1,89 +1,81 @@
-"""What the measurements come to: figures of one run, medians and quartiles over the rounds, ratios, goals, the table."""
+"""What came of a scenario: medians and quartiles over the rounds, ratios, goals, and the tables that are printed."""
 
-import statistics
+from goals import judge, ratios
+from sums import quartiles
 
-from scenarios import DECIDING_ROUNDS
+# The figures, how they are called in a table, and how many digits they have there.
+FIGURES = {
+    "cpu": ("cpu", 2),
+    "user": ("user", 2),
+    "system": ("system", 2),
+    "p50": ("latency p50", 0),
+    "p99": ("p99", 0),
+    "p999": ("p99.9", 0),
+    "rate": ("deliveries/s", 0),
+    "ack": ("cpu per ack", 2),
+    "writes": ("writes", 4),
+    "redis_commands": ("Redis commands", 1),
+    "redis_bytes": ("Redis bytes", 2),
+    "connect": ("cpu per connect", 1),
+    "connect_user": ("user", 1),
+    "connect_system": ("system", 1),
+    "connects": ("connects/s", 0),
+    "last_first": ("last by first", 2),
+    "leave": ("cpu per leave", 1),
+    "bytes": ("bytes per client", 0),
+    "empty": ("MB without clients", 1),
+    "resident": ("MB with them", 1),
+    "emit": ("cpu per emit", 2),
+    "missing": ("missing", 0),
+    "clients": ("clients", 0),
+}
+# What the figures of a kind of scenario are of.
+UNITS = {
+    "broadcasts": "Microseconds; cpu, user and system are the servers', for each delivery.",
+    "storm": "Microseconds of the server for each client.",
+    "memory": "What clients add to the resident memory of the server.",
+    "publisher": "Microseconds of the publisher for each emit.",
+    "count": "Microseconds; cpu is the servers', for each delivery.",
+}
 
-FIGURES = ("cpu", "user", "system", "p50", "p99", "rate")
 
-
-def figures(run):
-    """The figures of one run of the load generator: microseconds of the server for each delivery, and what clients saw."""
-    deliveries = run["deliveries"]
-    user = sum(server["user_us"] for server in run["server"]) / deliveries
-    system = sum(server["system_us"] for server in run["server"]) / deliveries
+def compared(scenario, measured):
+    """For each arm the ratio to its base, round by round."""
+    base = {arm.name: arm.base for arm in scenario.arms if arm.name in measured and arm.base in measured}
     return {
-        "cpu": user + system,
-        "user": user,
-        "system": system,
-        "p50": run["latency_us"]["p50"],
-        "p99": run["latency_us"]["p99"],
-        "rate": deliveries / run["seconds"],
+        "figure": scenario.main,
+        "base": base,
+        "quartiles": {name: quartiles(ratios(measured, scenario.main, name, other)) for name, other in base.items()},
     }
-
-
-def quartiles(values):
-    """Lower quartile, median and upper quartile; none where there are no values."""
-    values = [value for value in values if value is not None]
-    if not values:
-        return None
-    if len(values) == 1:
-        return values * 3
-    return statistics.quantiles(values, n=4, method="inclusive")
-
-
-def ratios(measured, figure, peer, other):
-    """The ratio in each round, both sides of it from that round."""
-    return [
-        one[figure] / two[figure] if two[figure] else None for one, two in zip(measured[peer], measured[other])
-    ]
-
-
-def judge(goal, measured, rounds):
-    values = quartiles(ratios(measured, goal.figure, goal.peer, goal.other))
-    verdict = "undecided"
-    if values and rounds >= DECIDING_ROUNDS:
-        verdict = "met" if goal.met(values[0]) else "missed"
-    return {
-        "figure": goal.figure,
-        "ratio": f"{goal.peer} / {goal.other}",
-        "goal": f"{goal.relation} {goal.bound:g}",
-        "quartiles": values,
-        "verdict": verdict,
-        "median_meets": bool(values) and goal.met(values[1]),
-    }
-
-
-def base_of(scenario, measured):
-    """The peer that all others are compared with: the floor where it can do the same, otherwise the last one."""
-    floor = "floor-joined" if scenario.in_flight > 1 else "floor"
-    return floor if floor in measured else list(measured)[-1]
 
 
 def summarise(scenario, runs):
-    """`runs` has a list of runs for each peer, one for each round."""
-    measured = {peer: [figures(run) for run in of_peer] for peer, of_peer in runs.items()}
-    rounds = min(len(of_peer) for of_peer in measured.values())
-    base = base_of(scenario, measured)
+    """`runs` has for each arm a list of runs with their figures, one for each round."""
+    measured = {name: [one["figures"] for one in of_arm] for name, of_arm in runs.items()}
+    names = dict.fromkeys(figure for of_arm in measured.values() for one in of_arm for figure in one)
+    arms = {arm.name: arm for arm in scenario.arms}
     return {
         "scenario": scenario.name,
         "title": scenario.title,
-        "clients": scenario.clients,
-        "payload": scenario.payload,
-        "in_flight": scenario.in_flight,
-        "rounds": rounds,
-        "peers": {
-            peer: {figure: quartiles([one[figure] for one in of_peer]) for figure in FIGURES}
-            for peer, of_peer in measured.items()
+        "kind": scenario.kind,
+        "main": scenario.main,
+        "columns": list(scenario.columns),
+        "rounds": min(len(of_arm) for of_arm in measured.values()),
+        "deciding": scenario.deciding,
+        "arms": {
+            name: {
+                "peer": arms[name].peer,
+                "clients": arms[name].clients,
+                "nodes": arms[name].nodes,
+                "payload": arms[name].payload,
+                "in_flight": arms[name].in_flight,
+                "figures": {figure: quartiles([one.get(figure) for one in of_arm]) for figure in names},
+            }
+            for name, of_arm in measured.items()
         },
-        "cpu_to": {
-            "base": base,
-            "quartiles": {peer: quartiles(ratios(measured, "cpu", peer, base)) for peer in measured if peer != base},
-        },
+        "compared": compared(scenario, measured),
         "goals": [
-            judge(goal, measured, rounds)
-            for goal in scenario.goals
-            if goal.peer in measured and goal.other in measured
+            judge(goal, measured, scenario.deciding) for goal in scenario.goals if set(goal.arms) <= set(measured)
         ],
     }
 
@@ -104,37 +96,46 @@ def table(rows):
     return "\n".join(lines)
 
 
+def table_of_arms(summary):
+    to_base = summary["compared"]
+    bases = set(to_base["base"].values())
+    columns = [summary["main"], *summary["columns"]]
+    if any(arm["figures"].get("writes") for arm in summary["arms"].values()) and summary["kind"] == "broadcasts":
+        columns.append("writes")
+    # With one base for all it is named above the column, otherwise beside each.
+    heading = f"to {next(iter(bases))}" if len(bases) == 1 else "compared"
+    rows = [("", FIGURES[columns[0]][0], heading, *(FIGURES[column][0] for column in columns[1:]))]
+    for name, arm in summary["arms"].items():
+        cells = [spread(arm["figures"].get(column), FIGURES[column][1]) for column in columns]
+        ratio = spread(to_base["quartiles"].get(name))
+        if name in to_base["base"] and len(bases) > 1:
+            ratio += f" to {to_base['base'][name]}"
+        rows.append((name, cells[0], ratio, *cells[1:]))
+    if not bases:
+        rows = [row[:2] + row[3:] for row in rows]
+    return table(rows)
+
+
+def table_of_goals(goals):
+    rows = [("figure", "of", "goal", "median [quartiles]", "")]
+    for goal in goals:
+        verdict = goal["verdict"]
+        if verdict == "met" and not goal["median_meets"]:
+            verdict = "met, though not by the median"
+        limit = "-" if goal["limit"] is None else f"{goal['relation']} {goal['limit']:.6g}"
+        rows.append((FIGURES[goal["figure"]][0], goal["of"], limit, spread(goal["quartiles"], 3), verdict))
+    return table(rows)
+
+
 def text(summary):
     """A summary as Markdown."""
-    to_base = summary["cpu_to"]
-    rows = [("peer", "cpu", f"to {to_base['base']}", "user", "system", "latency p50", "p99", "deliveries/s")]
-    for peer, values in summary["peers"].items():
-        rows.append(
-            (
-                peer,
-                spread(values["cpu"]),
-                spread(to_base["quartiles"].get(peer)),
-                spread(values["user"]),
-                spread(values["system"]),
-                spread(values["p50"], 0),
-                spread(values["p99"], 0),
-                spread(values["rate"], 0),
-            )
-        )
     parts = [
-        f"{summary['scenario']}: {summary['title']}, {summary['clients']} clients, {summary['payload']} bytes, "
-        f"rounds: {summary['rounds']}. Microseconds; cpu, user and system are the server's, for each delivery. "
+        f"{summary['scenario']}: {summary['title']}; rounds: {summary['rounds']}. {UNITS[summary['kind']]} "
         "Median [quartiles].",
-        table(rows),
+        table_of_arms(summary),
     ]
     if summary["goals"]:
-        goals = [("figure", "ratio", "goal", "median [quartiles]", "")]
-        for goal in summary["goals"]:
-            verdict = goal["verdict"]
-            if verdict == "met" and not goal["median_meets"]:
-                verdict = "met, though not by the median"
-            goals.append((goal["figure"], goal["ratio"], goal["goal"], spread(goal["quartiles"], 3), verdict))
-        parts.append(table(goals))
-        if summary["rounds"] < DECIDING_ROUNDS:
-            parts.append(f"Fewer than {DECIDING_ROUNDS} rounds decide nothing.")
+        parts.append(table_of_goals(summary["goals"]))
+        if summary["rounds"] < summary["deciding"]:
+            parts.append(f"Fewer than {summary['deciding']} rounds decide nothing.")
     return "\n\n".join(parts)

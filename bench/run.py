@@ -1,10 +1,7 @@
 #!/usr/bin/env python3
-"""Runs scenarios with all peers interleaved and prints medians, ratios and their quartiles. Called by scripts/bench.
+"""Runs scenarios with all peers side by side and prints medians, ratios and their quartiles. Called by scripts/bench.
 
-The servers of a scenario are started once and stay; a first round warms them up and is not counted. Then each round
-measures one peer after the other, A B C A B C …, so that what else the machine does falls on all of them alike. Ratios are
-taken within a round. A run in which a client missed a message, or got one out of order, is a failure and no figure.
-Needs nothing beyond Python's standard library.
+rounds.py says how it measures, scenarios.py what. Needs nothing beyond Python's standard library.
 """
 
 import argparse
@@ -13,47 +10,63 @@ import json
 import os
 import platform
 import resource
-import signal
 import subprocess
 import sys
 
 import plot
 import report
+from processes import SIGNALS, Failed, stop_all
+from rounds import run_scenario, say
 from scenarios import DECIDING_ROUNDS, PEERS, SCENARIOS
-from servers import HERE, Failed, Peer, environment
+from servers import HERE
 
 ROOT = os.path.dirname(HERE)
-# Seconds that connecting and the rest may take beyond the measured part; it ends a run that hangs and decides nothing.
-PATIENCE = 120
 # Files that a server, or a worker of the load generator, may have open.
 DESCRIPTORS = 65536
+# What is measured when nothing is named: what a change should be looked at with.
+USUAL = ("fanout-1-32", "fanout-8-32")
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="names, or beginnings of names with a *")
+    parser.add_argument(
+        "scenarios",
+        nargs="*",
+        metavar="SCENARIO",
+        help=f"names, or beginnings of names with a *, or all (default: {' '.join(USUAL)})",
+    )
     parser.add_argument("--scenario", action="append", default=[], metavar="SCENARIO", help="the same as an option")
-    parser.add_argument("--list", action="store_true", help="name the scenarios and end")
+    parser.add_argument("--list", action="store_true", help="name the scenarios, say how long each takes, and end")
     parser.add_argument("--rounds", type=int, default=DECIDING_ROUNDS, help="rounds that count (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=3, help="of each measurement (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=3, help="of each arm in a round (default: %(default)s)")
     parser.add_argument("--peers", default=",".join(PEERS), help="which to measure (default: %(default)s)")
     parser.add_argument("--build", default="build", help="directory of the build (default: %(default)s)")
     parser.add_argument("--json", metavar="FILE", help="where all runs and sums go (default: bench.json in the build)")
-    parser.add_argument("--plot", metavar="FOLDER", help="draw a chart of each scenario there; needs gnuplot")
+    parser.add_argument("--plot", metavar="FOLDER", help="draw charts there; needs gnuplot")
+    parser.add_argument(
+        "--report",
+        action="append",
+        metavar="FILE",
+        help="measure nothing, but print (and draw) what such a file has; may be given several times",
+    )
     parser.add_argument("--check", action="store_true", help="fail unless every goal is met")
     chosen = parser.parse_args()
     chosen.names = []
     for word in chosen.scenarios + chosen.scenario:
-        names = [name for name in SCENARIOS if name == word or (word.endswith("*") and name.startswith(word[:-1]))]
+        names = [
+            name
+            for name in SCENARIOS
+            if word in (name, "all") or (word.endswith("*") and name.startswith(word[:-1]))
+        ]
         if not names:
             parser.error(f"there is no scenario {word}; --list names them")
         chosen.names += names
-    chosen.names = list(dict.fromkeys(chosen.names)) or [name for name in SCENARIOS if name.startswith("fanout-")]
+    chosen.names = list(dict.fromkeys(chosen.names)) or list(USUAL)
     chosen.peers = chosen.peers.split(",")
     if not set(chosen.peers) <= set(PEERS) or len(set(chosen.peers)) < len(chosen.peers):
         parser.error(f"--peers takes some of {','.join(PEERS)}")
-    if not 1 <= chosen.rounds <= 1000 or not 0 < chosen.seconds <= 600:
-        parser.error("--rounds is 1 to 1000, --seconds at most 600")
+    if not 1 <= chosen.rounds <= 1000 or not 0.1 <= chosen.seconds <= 600:
+        parser.error("--rounds is 1 to 1000, --seconds 0.1 to 600")
     chosen.build = os.path.join(ROOT, chosen.build)
     chosen.json = chosen.json or os.path.join(chosen.build, "bench.json")
     return chosen
@@ -94,76 +107,6 @@ def machine(build):
     }
 
 
-def measure(peer, scenario, seconds, build):
-    """One run of the load generator against one peer."""
-    command = [
-        *(os.path.join(build, "bench", "load"), "--connect", f"127.0.0.1:{peer.port}", "--trigger", peer.redis),
-        *("--pid", str(peer.server.pid), "--seconds", f"{seconds:g}", *scenario.words()),
-    ]
-    # In a group of its own, because it has workers that have to end with it.
-    load = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-        start_new_session=True,
-    )
-    try:
-        output, errors = load.communicate(timeout=seconds + PATIENCE)
-    except subprocess.TimeoutExpired as error:
-        raise Failed(f"{peer.name}: the load generator hangs") from error
-    finally:
-        # While the leader has not been waited for, its number is nobody else's.
-        if load.returncode is None:
-            os.killpg(load.pid, signal.SIGKILL)
-            load.communicate()
-    peer.check()
-    if load.returncode != 0:
-        raise Failed(f"{peer.name}: the load generator ended with {load.returncode}: {output}{errors}")
-    return checked(peer, scenario, output)
-
-
-def checked(peer, scenario, output):
-    try:
-        run = json.loads(output)
-        counts = {name: run[name] for name in ("clients", "messages", "deliveries", "lost", "out_of_order")}
-        report.figures(run)
-    except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
-        raise Failed(f"{peer.name}: what the load generator said cannot be used ({error!r}): {output}") from error
-    expected = counts["messages"] * scenario.recipients
-    complete = counts["clients"] == scenario.clients and counts["deliveries"] == expected
-    if counts["lost"] or counts["out_of_order"] or not complete:
-        raise Failed(f"{peer.name}: not every client got every message in its order: {counts}")
-    return run
-
-
-def say(*words):
-    print(*words, file=sys.stderr, flush=True)
-
-
-def run_scenario(scenario, chosen, logs):
-    """All rounds of a scenario: a list of runs for each peer."""
-    names = [name for name in chosen.peers if name in scenario.peers]
-    runs = {name: [] for name in names}
-    peers = []
-    try:
-        for name in names:
-            peers.append(Peer(name, chosen.build, logs))
-        for number in range(chosen.rounds + 1):
-            for peer in peers:
-                run = measure(peer, scenario, chosen.seconds if number else min(chosen.seconds, 2), chosen.build)
-                cpu = report.figures(run)["cpu"]
-                say(f"{scenario.name}: {f'round {number}' if number else 'warm-up'}: {peer.name} {cpu:.2f} us")
-                if number:
-                    runs[peer.name].append(run)
-    finally:
-        for peer in reversed(peers):
-            peer.stop()
-    return runs
-
-
 def raise_descriptors():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
@@ -171,58 +114,94 @@ def raise_descriptors():
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def end(number, _frame):
-    sys.exit(128 + number)
+def list_scenarios(chosen):
+    total = 0
+    for scenario in SCENARIOS.values():
+        seconds = scenario.estimate(chosen.rounds, chosen.seconds)
+        total += seconds
+        print(f"{scenario.name:16} {seconds / 60:4.0f} min  {scenario.title}")
+    print(f"{'all':16} {total / 60:4.0f} min")
 
 
-def main():
-    chosen = arguments()
-    if chosen.list:
-        for scenario in SCENARIOS.values():
-            print(f"{scenario.name:16} {scenario.title}, {scenario.clients} clients, {scenario.payload} bytes")
-        return 0
-    if chosen.plot:
-        try:
-            plot.check()
-        except Failed as error:
-            say(f"bench: {error}")
-            return 2
-    # What was started has to be ended, however this ends.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, end)
-    raise_descriptors()
+def show(summary):
+    print(report.text(summary), end="\n\n", flush=True)
+
+
+def keep(chosen, result):
+    """After each scenario, so that who interrupts the rest still has it."""
+    with open(f"{chosen.json}.new", "w", encoding="utf-8") as file:
+        json.dump(result, file, indent=1)
+    os.replace(f"{chosen.json}.new", chosen.json)
+
+
+def measure(chosen):
+    """All scenarios that are asked for: summaries, and how many could not be measured."""
     logs = os.path.join(chosen.build, "bench-logs")
     os.makedirs(logs, exist_ok=True)
-    result = {"machine": machine(chosen.build), "seconds": chosen.seconds, "summaries": [], "runs": {}}
+    result = {"machine": machine(chosen.build), "seconds": chosen.seconds, "summaries": [], "runs": {}, "failed": []}
     if result["machine"]["build"] != "release":
         say(f"bench: {chosen.build} is no release build, its figures are not peal's")
-    failures = []
     for name in chosen.names:
         try:
             runs = run_scenario(SCENARIOS[name], chosen, logs)
         except Failed as error:
-            failures.append(name)
+            result["failed"].append(name)
             say(f"bench: {name} failed: {error}")
+            keep(chosen, result)
             continue
         if not runs:
             say(f"bench: {name}: none of {','.join(chosen.peers)} can do it")
             continue
         result["runs"][name] = runs
         result["summaries"].append(report.summarise(SCENARIOS[name], runs))
-        print(report.text(result["summaries"][-1]), end="\n\n", flush=True)
-    result["failed"] = failures
-    with open(chosen.json, "w", encoding="utf-8") as file:
-        json.dump(result, file, indent=1)
-    if chosen.plot:
+        show(result["summaries"][-1])
+        keep(chosen, result)
+    return result["summaries"], len(result["failed"])
+
+
+def reported(files):
+    """What was measured before; of a scenario that several files have, the last."""
+    summaries, failed = {}, 0
+    for name in files:
         try:
-            plot.draw(result["summaries"], chosen.plot)
-        except Failed as error:
-            failures.append("plot")
-            say(f"bench: {error}")
-    goals = [goal for summary in result["summaries"] for goal in summary["goals"]]
+            with open(name, encoding="utf-8") as file:
+                result = json.load(file)
+            summaries |= {summary["scenario"]: summary for summary in result["summaries"]}
+            failed += len(result["failed"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise Failed(f"{name} is no result of scripts/bench: {error!r}") from error
+    for summary in summaries.values():
+        show(summary)
+    return list(summaries.values()), failed
+
+
+def bench(chosen):
+    if chosen.plot:
+        plot.check()
+    summaries, failed = reported(chosen.report) if chosen.report else measure(chosen)
+    if chosen.plot:
+        plot.draw(summaries, chosen.plot)
+    goals = [goal for summary in summaries for goal in summary["goals"]]
     counts = {verdict: sum(goal["verdict"] == verdict for goal in goals) for verdict in ("met", "missed", "undecided")}
-    print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + f", {len(failures)} failed")
-    return 1 if failures or (chosen.check and counts["met"] < len(goals)) else 0
+    print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + f", {failed} failed")
+    return 1 if failed or (chosen.check and counts["met"] < len(goals)) else 0
+
+
+def main():
+    chosen = arguments()
+    if chosen.list:
+        list_scenarios(chosen)
+        return 0
+    SIGNALS.install()
+    raise_descriptors()
+    try:
+        return bench(chosen)
+    except Failed as error:
+        say(f"bench: {error}")
+        return 2
+    finally:
+        # What was started has to be ended, however this ends.
+        stop_all()
 
 
 if __name__ == "__main__":

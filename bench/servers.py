@@ -1,46 +1,47 @@
-"""The processes that a measurement needs: a Redis for each peer, and the peers. Each is started here and ended by its pid.
+"""The servers that a measurement needs: for each arm a Redis, and the nodes. Each is started here and ended by its pid.
 
-Every peer has a Redis of its own, because all of them listen to the same channel: with one for all, each would also pay
-for what is published to the others.
+Every arm has a Redis of its own, because all servers listen to the same channel: with one for all, each would also pay for
+what is published to the others.
 """
 
 import os
+import secrets
 import socket
-import subprocess
 import time
+import urllib.error
 import urllib.parse
+import urllib.request
 
-HOST = "127.0.0.1"
+from processes import HOST, PATIENCE, Failed, Process, environment, free_ports
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-# Far above what a start takes: it ends one that hangs and decides nothing.
-PATIENCE = 30
+# Whoever triggers over HTTP has to have it; a new one for each run.
+KEY = secrets.token_hex(16)
 
 
-class Failed(Exception):
-    """What was to be measured did not run as it should; the text says why."""
-
-
-def free_ports(count):
-    """Ports that nobody has, held all at once so that they differ."""
-    held = [socket.create_server((HOST, 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
-
-
-def environment(**more):
-    """The environment without settings of peal's, which would change what is measured."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PEAL_")} | more
+def url(scheme, port, path=""):
+    return urllib.parse.urlunsplit((scheme, f"{HOST}:{port}", path, "", ""))
 
 
 def ask_redis(port, command):
+    """The answer of Redis to a command, whose end is that of its first line or of the bytes that this announces."""
     with socket.create_connection((HOST, port), timeout=PATIENCE) as connection:
         connection.sendall(command.encode() + b"\r\n")
-        return connection.recv(4096).decode()
+        answer = connection.recv(65536)
+        if answer.startswith(b"$"):
+            head, _, body = answer.partition(b"\r\n")
+            while len(body) < int(head[1:]):
+                body += connection.recv(65536) or bytes(int(head[1:]))
+            answer = body
+        return answer.decode()
 
 
-def answers(port):
+def subscribers(redis_port):
+    """How many connections have subscribed to something."""
+    return sum(line.startswith("id=") for line in ask_redis(redis_port, "CLIENT LIST TYPE pubsub").splitlines())
+
+
+def accepts(port):
     try:
         socket.create_connection((HOST, port), timeout=1).close()
     except OSError:
@@ -48,101 +49,124 @@ def answers(port):
     return True
 
 
-def subscribed(redis_port):
-    return ask_redis(redis_port, "PUBSUB NUMPAT") != ":0\r\n" or ask_redis(redis_port, "PUBSUB CHANNELS") != "*0\r\n"
+def page(port, path):
+    """What a node says at a path; nothing when it does not say it."""
+    try:
+        with urllib.request.urlopen(url("http", port, path), timeout=PATIENCE) as answer:
+            return answer.read().decode()
+    except (OSError, urllib.error.URLError):
+        return ""
 
 
-class Process:
-    """One server, with its output in a file."""
-
-    def __init__(self, name, command, logs, env=None):
-        self.name = name
-        self.log = os.path.join(logs, f"{name}.log")
-        with open(self.log, "wb") as log:
-            self.child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env or environment()
-            )
-
-    @property
-    def pid(self):
-        return self.child.pid
-
-    def check(self):
-        if self.child.poll() is not None:
-            raise Failed(f"{self.name} ended with {self.child.returncode}:\n{self.tail()}")
-
-    def wait_until(self, ready, what):
-        deadline = time.monotonic() + PATIENCE
-        while not ready():
-            self.check()
-            if time.monotonic() > deadline:
-                raise Failed(f"{self.name}: waited too long {what}:\n{self.tail()}")
-            time.sleep(0.02)
-
-    def tail(self):
-        with open(self.log, encoding="utf-8", errors="replace") as log:
-            return "".join(log.readlines()[-20:])
-
-    def stop(self):
-        if self.child.poll() is None:
-            self.child.terminate()
-        try:
-            self.child.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.child.kill()
-            self.child.wait()
+def metrics(port):
+    """The counters of a peal node, by their names without prefix and suffix."""
+    lines = [line.split() for line in page(port, "/metrics").splitlines() if line.startswith("peal_")]
+    return {
+        line[0].removeprefix("peal_").removesuffix("_total"): float(line[1]) for line in lines if len(line) == 2
+    }
 
 
-class Peer:
-    """A server that is measured, and its Redis."""
+class Cluster:
+    """The nodes of an arm, and their Redis."""
 
-    def __init__(self, name, build, logs):
-        self.name = name
+    def __init__(self, arm, kind, nodes, build, logs):
+        self.arm = arm
+        self.name = arm.name
+        self.kind = kind
+        self.build = build
+        self.logs = logs
         self.processes = []
-        self.port, redis_port = free_ports(2)
-        self.redis = urllib.parse.urlunsplit(("redis", f"{HOST}:{redis_port}", "", "", ""))
+        self.nodes = []
+        self.redis_port, *self.ports = free_ports(1 + nodes)
+        self.redis = url("redis", self.redis_port)
         try:
-            redis = self.start(
-                f"{name}-redis",
-                ["redis-server", "--bind", HOST, "--port", str(redis_port), "--save", "", "--appendonly", "no"]
-                + ["--dir", logs, "--client-output-buffer-limit", "pubsub", "0", "0", "0"],
-                logs,
-            )
-            redis.wait_until(lambda: answers(redis_port), "for its port")
-            self.server = self.start(name, self.command(build), logs)
-            self.server.wait_until(lambda: answers(self.port), "for its port")
-            self.server.wait_until(lambda: subscribed(redis_port), "for its subscription")
+            self.start_redis()
+            for number, port in enumerate(self.ports, 1):
+                node = self.start(f"{self.name}-{number}", self.command(port, number))
+                self.nodes.append(node)
+                self.await_node(node, number, port)
+            self.await_members()
         except BaseException:
             self.stop()
             raise
 
-    def start(self, name, command, logs):
-        try:
-            process = Process(name, command, logs)
-        except OSError as error:
-            raise Failed(f"{name}: {error}") from error
+    def start_redis(self):
+        redis = self.start(
+            f"{self.name}-redis",
+            ["redis-server", "--bind", HOST, "--port", str(self.redis_port), "--save", "", "--appendonly", "no"]
+            + ["--dir", self.logs, "--client-output-buffer-limit", "pubsub", "0", "0", "0"],
+        )
+        redis.wait_until(lambda: accepts(self.redis_port), "for its port")
+
+    def start(self, name, command):
+        more = {"PEAL_API_KEY": KEY} if self.arm.http else {}
+        process = Process(name, command, self.logs, environment(**more))
         self.processes.append(process)
         return process
 
-    def command(self, build):
-        port = ["--port", str(self.port)]
-        floor = [os.path.join(build, "bench", "floor"), *port, "--redis", self.redis]
-        node = ["node", os.path.join(HERE, "peers", "server.mjs"), *port, "--redis", self.redis]
-        return {
-            "peal": [
-                *(os.path.join(build, "src", "app", "peal"), "serve", "--host", HOST, *port, "--redis", self.redis),
-                *("--name", "bench", "--max-clients", "60000", "--log-level", "warning"),
-            ],
-            "floor": floor,
-            "floor-joined": [*floor, "--joined"],
-            "uws": [*node, "--engine", "uws"],
-            "ws": [*node, "--engine", "ws"],
-        }[self.name]
+    def await_node(self, node, number, port):
+        node.wait_until(lambda: accepts(port), "for its port")
+        node.wait_until(lambda: subscribers(self.redis_port) >= number, "for its subscription")
+        if self.kind == "peal":
+            node.wait_until(lambda: page(port, "/readyz"), "until it is ready")
+        elif not self.kind.startswith("floor"):
+            node.wait_until(lambda: "listening" in node.tail(), "until it is ready")
+
+    def await_members(self):
+        """Only a node that knows the others knows whose answers it has to wait for."""
+        if self.kind == "peal":
+            for node, port in zip(self.nodes, self.ports):
+                others = len(self.ports) - 1
+                node.wait_until(lambda port=port: metrics(port).get("cluster_members") == others, "for the others")
+
+    def command(self, port, number):
+        words = ["--port", str(port), "--redis", self.redis]
+        if self.kind == "peal":
+            return [
+                *(os.path.join(self.build, "src", "app", "peal"), "serve", "--host", HOST, *words),
+                *("--name", f"bench-{number}", "--max-clients", str(self.arm.max_clients), "--log-level", "warning"),
+            ]
+        if self.kind.startswith("floor"):
+            floor = [os.path.join(self.build, "bench", "floor"), *words]
+            return floor + ["--joined"] * (self.kind == "floor-joined")
+        return ["node", os.path.join(HERE, "peers", "server.mjs"), *words, "--engine", self.kind]
+
+    @property
+    def pids(self):
+        return [node.pid for node in self.nodes]
+
+    @property
+    def addresses(self):
+        return [f"{HOST}:{port}" for port in self.ports]
+
+    def triggers(self):
+        if self.arm.silent:
+            return []
+        return [url("http", port) for port in self.ports] if self.arm.http else [self.redis]
+
+    def counters(self):
+        """What the nodes have counted themselves; only peal's do."""
+        if self.kind != "peal":
+            return None
+        counted = [metrics(port) for port in self.ports]
+        return {"writes": sum(each.get("writes", 0) for each in counted)}
 
     def check(self):
         for process in self.processes:
             process.check()
 
     def stop(self):
+        """All are asked to end at once, then waited for."""
+        for process in reversed(self.processes):
+            process.ask_to_stop()
         while self.processes:
             self.processes.pop().stop()
+
+
+def wait(seconds, clusters):
+    """Let time pass, and notice who ends meanwhile."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(min(0.1, seconds))
+        for cluster in clusters:
+            cluster.check()
