@@ -290,6 +290,7 @@ int main(int argc, char **argv)
 	if (load == MAP_FAILED)
 		load_fail("no memory");
 	read_options(&load->options, argc, argv);
+	load->process = getpid();
 	load->done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	for (size_t i = 0; i < load->options.workers; i++)
 		load->wake[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Servers close HTTP connections that nobody uses, some of them after five seconds. */
+/* Less than any server lets an HTTP connection be open without a request. */
 #define IDLE_NS 1000000000u
 /* Joins that are under way at a time; an answer to one can take a trip through the cluster. */
 #define JOINS_REDIS 1000
@@ -60,6 +60,7 @@ static void connect_link(struct load_link *link)
 	if (link->fd >= 0)
 		close(link->fd);
 	link->in.length = 0;
+	link->closing = false;
 	link->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (link->fd < 0 ||
 	    connect(link->fd, (struct sockaddr *)&link->address, sizeof(link->address)) != 0)
@@ -68,6 +69,14 @@ static void connect_link(struct load_link *link)
 	setsockopt(link->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(link->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	link->used_ns = load_now();
+}
+
+/* Servers close HTTP connections that nobody uses: one that may be about to be closed is not used.
+ */
+static void renew_link(struct load_link *link)
+{
+	if (!link->waiting && (link->closing || load_now() - link->used_ns > IDLE_NS))
+		connect_link(link);
 }
 
 static void send_link(struct load_link *link)
@@ -118,8 +127,7 @@ static void publish_link(struct load_link *link, uint64_t first, uint64_t last, 
 	if (link->http) {
 		if (link->options->ack_ms)
 			read_link(link, true); /* an answer that came too late for its round */
-		if (!link->waiting && load_now() - link->used_ns > IDLE_NS)
-			connect_link(link);
+		renew_link(link);
 		load_http_emit(link, first, last, step);
 	} else {
 		for (uint64_t number = first; number <= last; number += step)
@@ -150,12 +158,12 @@ void load_trigger_join(struct load_trigger *trigger, const char *id, const char 
 		if (!trigger->links[i].http)
 			link = &trigger->links[i];
 	}
-	if (link->http && !link->waiting && load_now() - link->used_ns > IDLE_NS)
-		connect_link(link);
-	if (link->http)
+	if (link->http) {
+		renew_link(link);
 		load_http_join(link, id, rooms);
-	else
+	} else {
 		load_redis_join(link, id, rooms);
+	}
 	send_link(link);
 	read_link(link, link->waiting >= (link->http ? JOINS_HTTP : JOINS_REDIS));
 }

@@ -160,6 +160,7 @@ static char *take_answer(struct load_link *link, char *at, char *end, struct ans
 {
 	char *head_end = memmem(at, (size_t)(end - at), "\r\n\r\n", 4);
 	size_t length = 0;
+	bool chunked = false;
 
 	if (!head_end)
 		return NULL;
@@ -170,8 +171,12 @@ static char *take_answer(struct load_link *link, char *at, char *end, struct ans
 		if (!strncasecmp(line, "content-length:", 15))
 			length = strtoull(line + 15, NULL, 10);
 		else if (!strncasecmp(line, "transfer-encoding: chunked", 26))
-			return join_chunks(head_end + 4, end, answer);
+			chunked = true;
+		else if (!strncasecmp(line, "connection: close", 17))
+			link->closing = true;
 	}
+	if (chunked)
+		return join_chunks(head_end + 4, end, answer);
 	answer->body = head_end + 4;
 	answer->length = length;
 	if ((size_t)(end - answer->body) < length)

@@ -21,6 +21,7 @@ struct load_link {
 	int fd;
 	uint64_t used_ns; /* when something was sent or came last */
 	uint64_t waiting; /* answers that have not come */
+	bool closing;	  /* the server has said that it closes behind its answer */
 	struct load_bytes out, in;
 	char *payload; /* of one message */
 	/* The HTTP API only: the message that is being acknowledged, and what came of it. */

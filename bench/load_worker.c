@@ -216,6 +216,8 @@ void load_worker(struct load *load, size_t number, size_t first, size_t count)
 	struct epoll_event event = { .events = EPOLLIN };
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != load->process)
+		_exit(2); /* It ended before it could be asked for that signal. */
 	if (!worker || !(worker->clients = calloc(count, sizeof(*worker->clients))))
 		load_fail("no memory");
 	worker->load = load;
