@@ -51,6 +51,9 @@ bool peal_event_reserved(const char *name, size_t length)
 		"connect",	 "connect_error", "disconnect",
 		"disconnecting", "newListener",	  "removeListener"
 	};
+	/* Most names are shorter. */
+	if (length < strlen("connect"))
+		return false;
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(*reserved); i++)
 		if (strlen(reserved[i]) == length && !memcmp(reserved[i], name, length))
 			return true;
@@ -128,14 +131,15 @@ static enum peal_packet_error decode_id(const char **at, const char *end, uint64
 }
 
 /* The name that handlers are looked up by, which an escape may disguise. */
-static bool event_name_valid(const char *text, size_t length)
+static bool event_name_valid(const char *text, size_t length, bool *ret_escaped)
 {
 	char decoded[PEAL_LIMIT_NAME_BYTES * 6];
 	const char *name = text + 1;
 	size_t name_length = length - 2;
 	if (name_length > sizeof(decoded))
 		return false;
-	if (memchr(name, '\\', name_length)) {
+	*ret_escaped = memchr(name, '\\', name_length);
+	if (*ret_escaped) {
 		bool has_nul;
 		name_length = peal_json_decode_string_into(text, length, decoded, &has_nul);
 		name = decoded;
@@ -173,7 +177,8 @@ static enum peal_packet_error decode_array(struct peal_packet *packet, size_t it
 		switch (peal_json_type_at(packet->event, end)) {
 		case PEAL_JSON_STRING:
 			packet->event_is_string = true;
-			if (!event_name_valid(packet->event, packet->event_length))
+			if (!event_name_valid(packet->event, packet->event_length,
+					      &packet->event_escaped))
 				return PEAL_PACKET_E_PAYLOAD;
 			break;
 		case PEAL_JSON_NUMBER:

@@ -68,6 +68,7 @@ struct peal_packet {
 	const char *event; /* with its quotes, or a number */
 	size_t event_length;
 	bool event_is_string;
+	bool event_escaped; /* a string with an escape in it */
 	/* EVENT and ACK: */
 	const char *args;
 	size_t args_length;

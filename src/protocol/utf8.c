@@ -26,8 +26,10 @@ static inline __m128i each(unsigned char c)
 	return _mm_set1_epi8((char)c);
 }
 
-/* The first byte at or behind @at that is not ASCII, or up to 15 in front of @end. */
-static const unsigned char *skip_ascii(const unsigned char *at, const unsigned char *end)
+/* The first byte at or behind @at that is not ASCII, or @end. What is between @from and @at may be
+ * read once more. */
+static const unsigned char *skip_ascii(const unsigned char *from, const unsigned char *at,
+				       const unsigned char *end)
 {
 	for (size_t left = (size_t)(end - at) / BLOCK; left; left--) {
 		__m128i all = load(at);
@@ -43,6 +45,13 @@ static const unsigned char *skip_ascii(const unsigned char *at, const unsigned c
 			return at + __builtin_ctz(found);
 		at += VECTOR;
 	}
+	if (at < end && end - from >= VECTOR) {
+		unsigned found = (unsigned)_mm_movemask_epi8(load(end - VECTOR));
+		found &= ~0u << (VECTOR - (end - at));
+		return found ? end - VECTOR + __builtin_ctz(found) : end;
+	}
+	while (at < end && *at < 0x80)
+		at++;
 	return at;
 }
 
@@ -109,8 +118,10 @@ static const unsigned char *skip_other(const unsigned char *at, const unsigned c
 
 #else
 
-static const unsigned char *skip_ascii(const unsigned char *at, const unsigned char *end)
+static const unsigned char *skip_ascii(const unsigned char *from, const unsigned char *at,
+				       const unsigned char *end)
 {
+	(void)from;
 	while (end - at >= 16) {
 		uint64_t words[2];
 		memcpy(words, at, 16);
@@ -118,6 +129,8 @@ static const unsigned char *skip_ascii(const unsigned char *at, const unsigned c
 			break;
 		at += 16;
 	}
+	while (at < end && *at < 0x80)
+		at++;
 	return at;
 }
 
@@ -133,9 +146,7 @@ bool peal_utf8_valid(const void *bytes, size_t length)
 {
 	const unsigned char *from = bytes, *at = from, *end = at + length;
 	for (;;) {
-		at = skip_ascii(at, end);
-		while (at < end && *at < 0x80)
-			at++;
+		at = skip_ascii(from, at, end);
 		if (at == end)
 			return true;
 		/* Text that is not ASCII comes in runs. */

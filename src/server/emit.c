@@ -17,9 +17,10 @@ static int count_failure(const struct peal_namespace *ns, int r)
 
 static int check_event(const char *event, const struct peal_args *args)
 {
-	if (!event || !args || !peal_name_valid(event, strlen(event)))
+	size_t length = event ? strlen(event) : 0;
+	if (!event || !args || !peal_name_valid(event, length))
 		return PEAL_EMIT_E_INVALID;
-	if (peal_event_reserved(event, strlen(event)))
+	if (peal_event_reserved(event, length))
 		return PEAL_EMIT_E_RESERVED;
 	return peal_encode_check(args);
 }
@@ -75,6 +76,15 @@ static int publish(struct peal_namespace *ns, const struct peal_selection *selec
 	remote->broadcast(ns, &target, event, strlen(event), args, remote->context);
 	free(except);
 	return 0;
+}
+
+/* What is refused has reached nobody, so this is found out before the local clients are asked. */
+static int may_ask_others(struct peal_namespace *ns, const struct peal_selection *selection)
+{
+	const struct peal_remote *remote = ns->server->remote;
+	if (!remote || !remote->may_ask || is_local(selection))
+		return 0;
+	return remote->may_ask(ns, remote->context);
 }
 
 /* Ask the clients of the other servers, too. */
@@ -150,7 +160,9 @@ static int emit_ack(struct peal_namespace *ns, const struct peal_selection *sele
 	if (r)
 		return count_failure(ns, r);
 	broadcast.ns = ns = peal_namespace_served(ns);
-	r = peal_round_new(ns, timeout_ms, fn, userdata, &broadcast.round);
+	r = may_ask_others(ns, selection);
+	if (!r)
+		r = peal_round_new(ns, timeout_ms, fn, userdata, &broadcast.round);
 	if (r)
 		return count_failure(ns, r);
 	ns->server->stats->emits++;

@@ -49,9 +49,11 @@ static void hand_over(struct peal_incoming_event *incoming, size_t name_length)
 	const char *name = incoming->event.name;
 	struct peal_walk walk;
 
-	peal_walk_namespace(&walk, ns, PEAL_ON_ANY);
-	call_all(&walk, incoming);
-	const char *message = refused(incoming);
+	if (peal_namespace_has(ns, PEAL_ON_ANY)) {
+		peal_walk_namespace(&walk, ns, PEAL_ON_ANY);
+		call_all(&walk, incoming);
+	}
+	const char *message = peal_namespace_has(ns, PEAL_ON_PACKET) ? refused(incoming) : NULL;
 	if (message) {
 		peal_event_error(incoming->socket, message);
 		return;
@@ -72,19 +74,13 @@ static const char *event_name(struct peal_server *server, const struct peal_pack
 	struct peal_buffer *name = &server->event_name;
 	bool has_nul;
 	peal_buffer_clear(name);
-	if (packet->event_is_string) {
-		int r = peal_json_decode_string(packet->event, packet->event_length, name,
-						&has_nul);
-		if (r < 0)
-			return NULL;
-	} else {
+	if (packet->event_escaped)
+		(void)peal_json_decode_string(packet->event, packet->event_length, name, &has_nul);
+	else if (packet->event_is_string)
+		peal_buffer_append(name, packet->event + 1, packet->event_length - 2);
+	else
 		peal_buffer_append(name, packet->event, packet->event_length);
-	}
-	/* An empty name has no bytes yet. */
-	if (!peal_buffer_reserve(name, 1))
-		return NULL;
-	name->bytes[name->length] = '\0';
-	return name->bytes;
+	return peal_buffer_error(name) ? NULL : name->bytes;
 }
 
 void peal_event_receive(struct peal_socket *socket, const struct peal_packet *packet,

@@ -90,19 +90,16 @@ void peal_walk_begin(struct peal_walk *walk, struct peal_handlers *first,
 struct peal_handler *peal_walk_next(struct peal_walk *walk)
 {
 	while (walk->list < 2) {
-		struct peal_handlers *list = walk->lists[walk->list];
 		struct peal_handler *stop = walk->stop[walk->list];
-		struct peal_handler *next = NULL;
-		if (list && stop && walk->at != stop)
-			next = walk->started ? walk->at->next : walk->start[walk->list];
-		walk->started = true;
-		walk->at = next;
-		if (!next) {
+		if (walk->at == stop) {
+			/* Also where there was none. */
 			walk->list++;
-			walk->started = false;
-		} else if (next->fn) {
-			return next;
+			walk->at = NULL;
+			continue;
 		}
+		walk->at = walk->at ? walk->at->next : walk->start[walk->list];
+		if (walk->at->fn)
+			return walk->at;
 	}
 	peal_walk_end(walk);
 	return NULL;

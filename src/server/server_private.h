@@ -62,7 +62,6 @@ struct peal_walk {
 	struct peal_handlers *lists[2];
 	struct peal_handler *start[2], *stop[2], *at; /* what was there at the beginning */
 	unsigned list;
-	bool started;
 };
 
 void peal_walk_begin(struct peal_walk *walk, struct peal_handlers *first,
