@@ -94,12 +94,12 @@ static void set_targets(struct load_options *options, const char *text)
 	free(copy);
 }
 
-static void set_triggers(struct load_options *options, const char *text)
+/* The options point into @text from now on. */
+static void set_triggers(struct load_options *options, char *text)
 {
-	/* They are used as long as the process runs. */
-	char *copy = strdup(text), *rest = NULL;
+	char *rest = NULL;
 
-	for (char *at = strtok_r(copy, ",", &rest); at; at = strtok_r(NULL, ",", &rest)) {
+	for (char *at = strtok_r(text, ",", &rest); at; at = strtok_r(NULL, ",", &rest)) {
 		if (options->trigger_count == LOAD_TRIGGERS)
 			load_fail("--trigger takes %d of them", LOAD_TRIGGERS);
 		options->triggers[options->trigger_count++] = at;
@@ -160,7 +160,7 @@ static const struct option words[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static void set_option(struct load_options *options, int option, const char *text)
+static void set_option(struct load_options *options, int option, char *text)
 {
 	const char *name = words[option].name;
 

@@ -164,6 +164,7 @@ uint64_t load_memory_read(pid_t pid);
 struct load_redis *load_redis_open(const char *url);
 /* What Redis did so far, without what was done for this function. */
 void load_redis_read(struct load_redis *redis, struct load_redis_use *ret_use);
+void load_redis_free(struct load_redis *redis);
 
 /* load_report.c */
 

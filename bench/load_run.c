@@ -321,7 +321,7 @@ bool load_run(struct load *load)
 		hold(&run, &connected);
 	else
 		measure(&run, options->messages, options->seconds, connected.seconds);
-	if (run.trigger)
-		load_trigger_free(run.trigger);
+	load_trigger_free(run.trigger);
+	load_redis_free(run.redis);
 	return run.good;
 }

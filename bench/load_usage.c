@@ -211,3 +211,10 @@ void load_redis_read(struct load_redis *redis, struct load_redis_use *ret_use)
 	ret_use->input_bytes -= redis->own_input;
 	ret_use->output_bytes -= redis->own_output;
 }
+
+void load_redis_free(struct load_redis *redis)
+{
+	if (redis)
+		close(redis->fd);
+	free(redis);
+}
