@@ -70,6 +70,11 @@ static const struct peal_request_kind ask_kind = {
 	.end = end,
 };
 
+static int remote_may_ask(struct peal_namespace *ns, void *context)
+{
+	return peal_request_room(context, peal_namespace_name(ns));
+}
+
 static int remote_ask(struct peal_namespace *ns, const struct peal_target *target,
 		      const char *event, size_t event_length, const struct peal_args *args,
 		      unsigned timeout_ms, struct peal_round *round, void *context)
@@ -128,6 +133,7 @@ static void remote_ask_forget(struct peal_round *round, void *context)
 
 void peal_ask_fill(struct peal_remote *remote)
 {
+	remote->may_ask = remote_may_ask;
 	remote->ask = remote_ask;
 	remote->ask_expired = remote_ask_expired;
 	remote->ask_forget = remote_ask_forget;

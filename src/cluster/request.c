@@ -280,6 +280,14 @@ struct peal_cluster *peal_cluster_of(const struct peal_namespace *ns)
 	return peal_node_cluster(peal_namespace_node(ns));
 }
 
+int peal_request_room(struct peal_cluster *cluster, const char *ns)
+{
+	if (cluster->requests.count >= PEAL_LIMIT_CLUSTER_REQUESTS ||
+	    (cluster->adapter && !peal_space_get(cluster, ns)))
+		return PEAL_EMIT_E_TOO_LARGE;
+	return 0;
+}
+
 /* Everything but the memory is undone on failure. */
 static int begin(struct peal_request_out *request, struct peal_message *message,
 		 unsigned timeout_ms)

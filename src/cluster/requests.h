@@ -74,6 +74,9 @@ int peal_request_new(struct peal_request_out *request, const struct peal_request
 		     unsigned timeout_ms) __attribute__((warn_unused_result));
 /* Look again whether it is over. */
 void peal_request_look(struct peal_request_out *request);
+/* Whether peal_request_new() has room for one more in that namespace. Return: 0;
+ * PEAL_EMIT_E_TOO_LARGE. */
+int peal_request_room(struct peal_cluster *cluster, const char *ns);
 /* What the application is told of the end; @failed: not all that came could be kept. */
 enum peal_ack_error peal_request_error(enum peal_request_end why, bool failed);
 /* Have end() called from the loop. */

@@ -30,6 +30,9 @@ struct peal_remote {
 	void (*broadcast)(struct peal_namespace *ns, const struct peal_target *target,
 			  const char *event, size_t event_length, const struct peal_args *args,
 			  void *context);
+	/* Whether there is room for one more ask(), which is asked before anybody is. Return: 0, or
+	 * what the call returns. */
+	int (*may_ask)(struct peal_namespace *ns, void *context);
 	/*
 	 * The same with acknowledgements; the local clients are asked already. The cluster reports
 	 * with peal_round_remote_answer() and, once, peal_round_remote_end(). Return: 0, or what

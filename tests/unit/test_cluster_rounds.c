@@ -635,6 +635,26 @@ START_TEST(requests_under_way_have_a_ceiling)
 }
 END_TEST
 
+START_TEST(an_ask_over_the_ceiling_of_requests_reaches_no_client)
+{
+	int r = 0;
+	nodes(1);
+	struct peal_session *session = client(&world.nodes[0], "/");
+	for (size_t i = 0; r == 0 && i < 200000; i++)
+		r = peal_server_emit_ack(io(0), 5000, NULL, NULL, "ping");
+	ck_assert_int_eq(r, PEAL_EMIT_E_TOO_LARGE);
+	ck_assert_int_eq(peal_emit_ack(io(0), PEAL_ALL, 500, note_acks, NULL, "ask"),
+			 PEAL_EMIT_E_TOO_LARGE);
+	ck_assert_int_eq(
+		peal_emit_ack(io(0), PEAL_TO(.flags = PEAL_LOCAL), 500, NULL, NULL, "here"), 0);
+	rest(10);
+	ck_recorded("");
+	ck_assert(!has_heard(session, "ask"));
+	ck_assert(has_heard(session, "here"));
+	ck_assert_uint_eq(world.nodes[0].stats.rounds, 1);
+}
+END_TEST
+
 START_TEST(a_join_is_confirmed_within_a_second_though_a_node_is_frozen)
 {
 	nodes(3);
@@ -839,6 +859,7 @@ UNIT_MAIN_WITH("cluster_rounds", begin, end, a_round_of_peal_nodes_waits_for_not
 	       large_answers_leave_before_their_time, a_node_that_cannot_ask_its_clients_is_missing,
 	       what_a_node_holds_leaves_before_its_goodbye,
 	       a_node_that_cannot_say_who_is_there_tells_so, requests_under_way_have_a_ceiling,
+	       an_ask_over_the_ceiling_of_requests_reaches_no_client,
 	       a_join_is_confirmed_within_a_second_though_a_node_is_frozen,
 	       a_join_is_confirmed_when_the_own_subscriptions_are_in_force,
 	       a_part_that_comes_twice_counts_once, answers_that_fit_no_request_change_nothing,
