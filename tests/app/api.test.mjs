@@ -4,24 +4,10 @@ import { writeFileSync } from "node:fs";
 import { Agent, request as httpRequest } from "node:http";
 import path from "node:path";
 import test from "node:test";
-import { client, connected, event, folder, request, run, serve, within } from "./program.mjs";
-import { call, freePort, key } from "./redis.mjs";
+import { connected, event, folder, request, run, serve, within } from "./program.mjs";
+import { answering, call, freePort, key } from "./redis.mjs";
 
 const withKey = { env: { PEAL_API_KEY: key } };
-
-// A client that answers every event that asks: with `answer`, or not at all when that is undefined.
-async function answering(node, answer, options) {
-	const socket = client(node, { transports: ["websocket"], ...options });
-	socket.heard = [];
-	socket.onAny((name, ...args) => {
-		const reply = typeof args.at(-1) === "function" ? args.pop() : null;
-		if (name === "welcome") return;
-		socket.heard.push([name, ...args]);
-		if (reply && answer !== undefined) reply(answer);
-	});
-	await event(socket, "connect");
-	return socket;
-}
 
 const join = (socket, room) => within(new Promise((resolve) => socket.emit("join", room, resolve)), "the room");
 

@@ -6,20 +6,7 @@ import http from "node:http";
 import path from "node:path";
 import test from "node:test";
 import { client, event, folder, peal, run, serve, until, within } from "./program.mjs";
-import { call, freePort, key, members, startNodes, startRedis } from "./redis.mjs";
-
-async function answering(node, answer, options) {
-	const socket = client(node, { transports: ["websocket"], ...options });
-	socket.heard = [];
-	socket.onAny((name, ...args) => {
-		const reply = typeof args.at(-1) === "function" ? args.pop() : null;
-		if (name === "welcome") return;
-		socket.heard.push([name, ...args]);
-		if (reply && answer !== undefined) reply(answer);
-	});
-	await event(socket, "connect");
-	return socket;
-}
+import { answering, call, freePort, key, members, startNodes, startRedis } from "./redis.mjs";
 
 // Runs a command against a node.
 const tell = (node, args, env = {}) => run(args, { env: { PEAL_URL: node.url, PEAL_API_KEY: key, ...env } });

@@ -8,26 +8,11 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { io } from "socket.io-client";
+import { patience, sleep, within } from "../support/common.mjs";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 export const peal = process.env.PEAL_BIN ?? `${root}${process.env.PEAL_BUILD ?? "build"}/src/app/peal`;
-// Far above what any test needs: it ends a hanging test, it never decides one.
-export const patience = 30000;
-
-export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-export async function within(promise, what, ms = patience) {
-	let timer;
-	const late = new Promise((_, reject) => {
-		timer = setTimeout(() => reject(new Error(`waited too long for ${what}`)), ms);
-	});
-	try {
-		return await Promise.race([promise, late]);
-	} finally {
-		clearTimeout(timer);
-	}
-}
-
+export { patience, sleep, within };
 export async function until(predicate, what) {
 	const deadline = Date.now() + patience;
 	for (;;) {

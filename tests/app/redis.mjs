@@ -1,36 +1,15 @@
-// Redis and nodes that share it, for tests.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import net from "node:net";
-import { folder, request, serve, until, within } from "./program.mjs";
+// Redis and nodes that share it, the API and clients that answer, for tests.
+import { freePort, launchRedis } from "../support/common.mjs";
+import { client, event, folder, request, serve, until, within } from "./program.mjs";
+
+export { freePort };
 
 export const key = "the-key-of-the-tests";
-
-export function freePort() {
-	return new Promise((resolve, reject) => {
-		const server = net.createServer();
-		server.on("error", reject);
-		server.listen(0, "127.0.0.1", () => {
-			const { port } = server.address();
-			server.close(() => resolve(port));
-		});
-	});
-}
-
-function answers(port) {
-	return new Promise((resolve) => {
-		const socket = net.connect(port, "127.0.0.1", () => socket.write("PING\r\n"));
-		socket.on("data", () => { socket.destroy(); resolve(true); });
-		socket.on("error", () => resolve(false));
-	});
-}
 
 // A Redis of its own, which ends with the test.
 export async function startRedis(t, { port, args = [] } = {}) {
 	port ??= await freePort();
-	const child = spawn("redis-server",
-		["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder(t), ...args], { stdio: "ignore" });
-	const exited = once(child, "exit");
+	const { child, exited } = await launchRedis(port, folder(t), args);
 	const redis = {
 		port, child, url: `redis://127.0.0.1:${port}`,
 		async stop() {
@@ -39,7 +18,6 @@ export async function startRedis(t, { port, args = [] } = {}) {
 		},
 	};
 	t.after(redis.stop);
-	await until(() => answers(port), "Redis to answer");
 	return redis;
 }
 
@@ -64,4 +42,18 @@ export async function startNodes(t, count, args = [], redis) {
 	for (const node of nodes)
 		await until(async () => (await members(node)).length === count && (await node.get("/readyz")).status === 200, "the nodes to know each other");
 	return { redis, nodes };
+}
+
+// A client that answers every event that asks: with `answer`, or not at all when that is undefined.
+export async function answering(node, answer, options) {
+	const socket = client(node, { transports: ["websocket"], ...options });
+	socket.heard = [];
+	socket.onAny((name, ...args) => {
+		const reply = typeof args.at(-1) === "function" ? args.pop() : null;
+		if (name === "welcome") return;
+		socket.heard.push([name, ...args]);
+		if (reply && answer !== undefined) reply(answer);
+	});
+	await event(socket, "connect");
+	return socket;
 }

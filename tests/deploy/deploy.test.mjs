@@ -9,6 +9,7 @@ import path from "node:path";
 import test from "node:test";
 import { io } from "socket.io-client";
 import { peal, request as ask, root, serve, until, within } from "../app/program.mjs";
+import { freePort } from "../support/common.mjs";
 
 const get = (port, path, headers) => ask(port, { path, headers });
 const text = (name) => readFileSync(`${root}${name}`, "utf8");
@@ -18,15 +19,6 @@ function folder(t) {
 	chmodSync(name, 0o711); // the workers of nginx are not root
 	t.after(() => rmSync(name, { recursive: true, force: true }));
 	return name;
-}
-
-async function freePort() {
-	const server = net.createServer().listen(0, "127.0.0.1");
-	await once(server, "listening");
-	const { port } = server.address();
-	server.close();
-	await once(server, "close");
-	return port;
 }
 
 function start(t, command, args, cwd) {

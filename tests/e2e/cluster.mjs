@@ -1,7 +1,5 @@
 // A cluster for the end-to-end tests: a Redis of its own, and peal nodes (P) and official Node.js servers (N) in any
 // mixture, all driven over the same control route.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
@@ -9,19 +7,11 @@ import { join } from "node:path";
 import { after } from "node:test";
 import { createClient } from "redis";
 import { io } from "socket.io-client";
+import { freePort, launchRedis } from "../support/common.mjs";
 import { eventually, isPeal, scenario, sleep, startServer, within } from "./support.mjs";
 
 // The mixtures that a case runs in: peal's, or the one of official servers alone, which shows that the case is true.
 export const mixtures = isPeal ? ["PPP", "PPN", "PNN"] : ["NNN"];
-
-export async function freePort() {
-	const server = net.createServer().listen(0, "127.0.0.1");
-	await once(server, "listening");
-	const { port } = server.address();
-	server.close();
-	await once(server, "close");
-	return port;
-}
 
 // A redis-server of one test.
 export class RedisServer {
@@ -41,18 +31,7 @@ export class RedisServer {
 	}
 
 	async launch() {
-		this.child = spawn("redis-server", ["--port", this.port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-			"--dir", this.folder, ...this.more], { stdio: ["ignore", "pipe", "pipe"] });
-		this.exited = once(this.child, "exit");
-		let output = "";
-		await within(new Promise((resolve, reject) => {
-			this.child.stdout.on("data", (chunk) => {
-				output += chunk;
-				if (output.includes("Ready to accept connections")) resolve();
-			});
-			this.child.on("error", reject);
-			this.exited.then(() => reject(new Error(`redis-server did not start: ${output}`)));
-		}), "redis-server");
+		Object.assign(this, await launchRedis(this.port, this.folder, this.more));
 	}
 
 	freeze() {
@@ -64,7 +43,7 @@ export class RedisServer {
 	}
 
 	async kill() {
-		if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+		if (!this.child || this.child.exitCode !== null || this.child.signalCode !== null) return;
 		this.child.kill("SIGKILL");
 		await this.exited;
 	}

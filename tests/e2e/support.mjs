@@ -10,16 +10,14 @@ import { fileURLToPath } from "node:url";
 import assert from "node:assert/strict";
 import test from "node:test";
 import { WebSocket } from "ws";
+import { patience, sleep, within } from "../support/common.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 export const target = process.env.TARGET ?? "peal";
 export const isPeal = target === "peal";
 export const testapp = process.env.PEAL_TESTAPP ?? resolve(root, process.env.PEAL_BUILD ?? "build", "tests/support/testapp");
 export const RS = "\x1e";
-// Far above what any test needs: it ends a hanging test, it never decides one.
-const patience = 30000;
-
-export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+export { sleep, within };
 
 // A test that holds for both targets, and one for peal alone.
 export function scenario(name, run, timeout = patience * 2) {
@@ -27,18 +25,6 @@ export function scenario(name, run, timeout = patience * 2) {
 }
 export function pealScenario(name, run, timeout) {
 	if (isPeal) scenario(name, run, timeout);
-}
-
-export async function within(promise, what, ms = patience) {
-	let timer;
-	const late = new Promise((_, reject) => {
-		timer = setTimeout(() => reject(new Error(`waited too long for ${what}`)), ms);
-	});
-	try {
-		return await Promise.race([promise, late]);
-	} finally {
-		clearTimeout(timer);
-	}
 }
 
 // Starts the test application for one test; it is ended, and its exit status checked, when the test is over.
