@@ -29,6 +29,17 @@ void load_client_send(struct load_worker *worker, struct load_client *client, co
 	worker->transport->send(worker, client, text);
 }
 
+/*
+ * One loopback address for as many clients as it has ports. The load's id is in it: ports of the
+ * clients of loads that have ended stay taken for a while.
+ */
+static uint32_t address_of(const struct load_worker *worker, const struct load_client *client)
+{
+	uint32_t load = 1 + (uint32_t)worker->load->pid % 250;
+
+	return 0x7f000001 + (load << 16) + (uint32_t)(client->number / CLIENTS_PER_ADDRESS);
+}
+
 static void open_one(struct load_worker *worker)
 {
 	struct load_client *client = &worker->clients[worker->opened];
@@ -40,8 +51,7 @@ static void open_one(struct load_worker *worker)
 
 	client->number = worker->first + worker->opened++;
 	target = &options->targets[client->number % options->target_count];
-	from.sin_addr.s_addr =
-		htonl(INADDR_LOOPBACK + 1 + (uint32_t)(client->number / CLIENTS_PER_ADDRESS));
+	from.sin_addr.s_addr = htonl(address_of(worker, client));
 	client->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (client->fd < 0)
 		load_fail("no socket for client %zu: %s", client->number, strerror(errno));
