@@ -5,7 +5,6 @@
  */
 #include "load_trigger_private.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -180,18 +179,6 @@ uint64_t load_trigger_acks(struct load_trigger *trigger, uint64_t expected)
 	return link->acks;
 }
 
-static void set_address(const char *text, struct sockaddr_in *address)
-{
-	char host[32];
-	unsigned port;
-
-	address->sin_family = AF_INET;
-	if (sscanf(text, "%31[0-9.]:%u", host, &port) != 2 || port > 65535 ||
-	    inet_pton(AF_INET, host, &address->sin_addr) != 1)
-		load_fail("%s is not an address and a port", text);
-	address->sin_port = htons((uint16_t)port);
-}
-
 static void open_link(struct load_link *link, const struct load_options *options, const char *url)
 {
 	link->options = options;
@@ -201,9 +188,9 @@ static void open_link(struct load_link *link, const struct load_options *options
 	if (!link->payload)
 		load_fail("no memory");
 	if (!strncmp(url, "redis://", 8)) {
-		set_address(url + 8, &link->address);
+		load_address(url + 8, &link->address);
 	} else if (!strncmp(url, "http://", 7)) {
-		set_address(url + 7, &link->address);
+		load_address(url + 7, &link->address);
 		link->http = true;
 	} else {
 		load_fail("the trigger %s is none that is known", url);
