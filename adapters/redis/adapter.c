@@ -1,28 +1,14 @@
 /*
- * The Redis adapter: the glue of subscriber, publisher and codec, and the state that follows from
- * both connections.
- *
- * It is DOWN until both connections stand and everything is subscribed; then publishes are HELD
- * until the cluster layer releases them, at the first start as well. Invariant: publishes leave
- * only while the state is UP.
- *
- * Publishes behind a join wait for the subscription of the join. The numbers are the host's; the
- * adapter keeps a barrier of its own in step with them, which gives up after the same time, so that
- * it never has to ask the host what was let go.
+ * The Redis adapter: the glue of subscriber, publisher and codec. Messages that come and go pass
+ * here; adapter_state.c says when they may go.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "adapters/redis/codec.h"
-#include "adapters/redis/counts.h"
-#include "adapters/redis/publisher.h"
-#include "adapters/redis/subscriber.h"
-#include "adapters/redis/tickets.h"
+#include "adapters/redis/adapter_private.h"
 #include "base/limits.h"
-#include "loop/barrier.h"
 
 /* Answers may come that much later than the request could be waited for. */
 #define ANSWERS_GRACE_MS 1000
@@ -32,161 +18,9 @@
  * before the reply: the two connections are not in step. */
 #define UNSURE_MS 250
 
-struct redis_adapter {
-	struct peal_adapter adapter;
-	struct peal_redis_address address;
-	char *prefix;
-	size_t queue_limit;
-
-	/* From start() to stop(). */
-	bool started;
-	struct peal_adapter_host host;
-	struct peal_publisher *publisher;
-	struct peal_redis_counts counts;
-	struct peal_subscriber *subscriber;
-	struct peal_decoder *decoder;
-	struct peal_buffer channel, payload;
-	enum peal_adapter_state state;
-	bool connected, subscribed;
-	uint64_t gap_from_ms; /* by peal_loop_real_ms(); 0: there is none */
-	uint64_t released_ms; /* requests are published since then */
-
-	struct peal_barrier barrier; /* in step with the host's */
-	struct peal_stats own_stats; /* the host's barrier counts already */
-	struct peal_barrier_waiter waiter;
-
-	struct peal_redis_tickets tickets;
-	struct peal_task tell_refused;
-	struct peal_task tell_up;
-};
-
 static struct redis_adapter *of(struct peal_adapter *adapter)
 {
 	return peal_container(adapter, struct redis_adapter, adapter);
-}
-
-/* --- state ---------------------------------------------------------------------------------- */
-
-static void tell_state(struct redis_adapter *redis, enum peal_adapter_state state)
-{
-	char text[512];
-	snprintf(text, sizeof(text), "connected to %s", redis->address.shown);
-	redis->host.news->state(state, text, redis->host.context);
-}
-
-/* One of the two connections has changed. */
-static void look_at_state(struct redis_adapter *redis, const char *why)
-{
-	if (!redis->connected || !redis->subscribed) {
-		redis->state = PEAL_ADAPTER_DOWN;
-		peal_loop_cancel(&redis->tell_up);
-		peal_publisher_hold(redis->publisher, true);
-		/* A reason that is new is worth telling, too; that one of two is there is not. */
-		if (why)
-			redis->host.news->state(PEAL_ADAPTER_DOWN, why, redis->host.context);
-	} else if (redis->state == PEAL_ADAPTER_DOWN) {
-		redis->state = PEAL_ADAPTER_HELD;
-		tell_state(redis, PEAL_ADAPTER_HELD);
-	}
-}
-
-static void on_connected(bool yes, const char *why, void *userdata)
-{
-	struct redis_adapter *redis = userdata;
-	redis->connected = yes;
-	look_at_state(redis, yes ? NULL : why);
-}
-
-static void begin_gap(struct redis_adapter *redis)
-{
-	uint64_t heard_ms = peal_subscriber_heard_ms(redis->subscriber);
-	redis->gap_from_ms = heard_ms ? heard_ms : peal_loop_real_ms(redis->host.loop);
-	redis->host.stats->cluster_gaps++;
-}
-
-static void end_gap(struct redis_adapter *redis)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_REALTIME, &now);
-	uint64_t to_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-	uint64_t length_ms = peal_loop_real_ms(redis->host.loop) - redis->gap_from_ms;
-	redis->gap_from_ms = 0;
-	redis->host.stats->cluster_gap_ms += length_ms;
-	redis->host.news->gap(to_ms - length_ms, to_ms, redis->host.context);
-}
-
-static void on_subscribed(bool yes, const char *why, void *userdata)
-{
-	struct redis_adapter *redis = userdata;
-	if (redis->subscribed && !yes)
-		begin_gap(redis);
-	redis->subscribed = yes;
-	if (!yes)
-		/* Nobody can wait for a confirmation that does not come. */
-		peal_barrier_let_go(&redis->barrier);
-	if (yes && redis->gap_from_ms)
-		end_gap(redis);
-	look_at_state(redis, yes ? NULL : why);
-}
-
-static void redis_release(struct peal_adapter *adapter)
-{
-	struct redis_adapter *redis = of(adapter);
-	if (redis->state != PEAL_ADAPTER_HELD)
-		return;
-	redis->state = PEAL_ADAPTER_UP;
-	redis->released_ms = peal_loop_real_ms(redis->host.loop);
-	peal_publisher_hold(redis->publisher, false);
-	/* Nothing calls up from inside a call down. */
-	peal_loop_defer(redis->host.loop, &redis->tell_up);
-}
-
-static void tell_up(struct peal_task *task)
-{
-	struct redis_adapter *redis = peal_container(task, struct redis_adapter, tell_up);
-	tell_state(redis, PEAL_ADAPTER_UP);
-}
-
-/* --- the barrier ---------------------------------------------------------------------------- */
-
-static uint64_t on_issue(void *userdata)
-{
-	struct redis_adapter *redis = userdata;
-	uint64_t number = redis->host.news->issue(redis->host.context);
-	/* Numbers of others in between are reached with this one. */
-	redis->barrier.issued = number - 1;
-	return peal_barrier_issue(&redis->barrier);
-}
-
-static void on_reach(uint64_t number, void *userdata)
-{
-	struct redis_adapter *redis = userdata;
-	redis->host.news->reach(number, redis->host.context);
-	peal_barrier_reach(&redis->barrier, number);
-}
-
-static void on_passed(struct peal_barrier_waiter *waiter)
-{
-	struct redis_adapter *redis = peal_container(waiter, struct redis_adapter, waiter);
-	peal_publisher_look(redis->publisher);
-}
-
-static bool publish_reached(uint64_t number, void *userdata)
-{
-	struct redis_adapter *redis = userdata;
-	if (peal_barrier_reached(&redis->barrier, number))
-		return true;
-	/* The publisher asks for the first of its queue, which has the lowest number. */
-	if (!peal_list_linked(&redis->waiter.link))
-		peal_barrier_wait(&redis->barrier, &redis->waiter, number);
-	return false;
-}
-
-static uint64_t publish_number(void *userdata)
-{
-	struct redis_adapter *redis = userdata;
-	uint64_t number = redis->barrier.issued;
-	return peal_barrier_reached(&redis->barrier, number) ? 0 : number;
 }
 
 /* --- what comes ----------------------------------------------------------------------------- */
@@ -368,6 +202,11 @@ static int redis_send(struct peal_adapter *adapter, const struct peal_message *m
 	return error;
 }
 
+static void redis_release(struct peal_adapter *adapter)
+{
+	peal_redis_release(of(adapter));
+}
+
 static void redis_count(struct peal_adapter *adapter, const char *ns)
 {
 	struct redis_adapter *redis = of(adapter);
@@ -391,9 +230,8 @@ static void redis_stop(struct peal_adapter *adapter)
 	redis->publisher = NULL;
 	redis->subscriber = NULL;
 	peal_loop_cancel(&redis->tell_refused);
-	peal_loop_cancel(&redis->tell_up);
 	peal_redis_tickets_deinit(&redis->tickets);
-	peal_barrier_deinit(&redis->barrier);
+	peal_redis_state_deinit(redis);
 	peal_decoder_free(redis->decoder);
 	redis->decoder = NULL;
 	peal_buffer_deinit(&redis->channel);
@@ -416,28 +254,23 @@ static void make_client_name(const struct redis_adapter *redis, char *name, size
 static int redis_start(struct peal_adapter *adapter, const struct peal_adapter_host *host)
 {
 	static const struct peal_publisher_handlers publisher_handlers = {
-		.sent = on_sent, .counted = on_counted, .connected = on_connected
+		.sent = on_sent, .counted = on_counted, .connected = peal_redis_on_connected
 	};
 	static const struct peal_subscriber_handlers subscriber_handlers = {
 		.message = on_message,
 		.opened = on_opened,
-		.subscribed = on_subscribed,
-		.issue = on_issue,
-		.reach = on_reach,
+		.subscribed = peal_redis_on_subscribed,
+		.issue = peal_redis_on_issue,
+		.reach = peal_redis_on_reach,
 	};
 	struct redis_adapter *redis = of(adapter);
 	char client_name[256];
 	redis->host = *host;
 	make_client_name(redis, client_name, sizeof(client_name));
-	redis->state = PEAL_ADAPTER_DOWN;
-	redis->connected = redis->subscribed = false;
-	redis->gap_from_ms = 0;
+	peal_redis_state_init(redis);
 	redis->channel = PEAL_BUFFER(8 * PEAL_LIMIT_NAME_BYTES);
 	redis->payload = PEAL_BUFFER(PEAL_LIMIT_CLUSTER_MESSAGE_BYTES);
-	redis->waiter.fn = on_passed;
 	redis->tell_refused.fn = tell_refused;
-	redis->tell_up.fn = tell_up;
-	peal_barrier_init(&redis->barrier, host->loop, &redis->own_stats);
 	peal_redis_tickets_init(&redis->tickets);
 	redis->started = true;
 
@@ -449,8 +282,8 @@ static int redis_start(struct peal_adapter *adapter, const struct peal_adapter_h
 		.queue_limit = redis->queue_limit,
 		.stats = host->stats,
 		.log = host->log,
-		.number = publish_number,
-		.reached = publish_reached,
+		.number = peal_redis_publish_number,
+		.reached = peal_redis_publish_reached,
 	};
 	int error = -ENOMEM;
 	redis->counts = (struct peal_redis_counts){ 0 };
