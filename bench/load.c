@@ -291,7 +291,6 @@ int main(int argc, char **argv)
 		load_fail("no memory");
 	read_options(&load->options, argc, argv);
 	load->process = getpid();
-	load->pid = getpid();
 	load->done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	for (size_t i = 0; i < load->options.workers; i++)
 		load->wake[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -73,7 +73,6 @@ struct load_seen {
 
 struct load {
 	struct load_options options;
-	pid_t pid;		  /* of the first process */
 	pid_t process;		  /* the first one */
 	int done;		  /* an eventfd: some message reached all its clients */
 	int wake[LOAD_WORKERS];	  /* an eventfd of each worker: there is something new below */

@@ -35,7 +35,7 @@ void load_client_send(struct load_worker *worker, struct load_client *client, co
  */
 static uint32_t address_of(const struct load_worker *worker, const struct load_client *client)
 {
-	uint32_t load = 1 + (uint32_t)worker->load->pid % 250;
+	uint32_t load = 1 + (uint32_t)worker->load->process % 250;
 
 	return 0x7f000001 + (load << 16) + (uint32_t)(client->number / CLIENTS_PER_ADDRESS);
 }
