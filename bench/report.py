@@ -14,6 +14,7 @@ FIGURES = {
     "rate": ("deliveries/s", 0),
     "ack": ("cpu per ack", 2),
     "writes": ("writes", 4),
+    "waiting": ("MB waiting", 1),
     "redis_commands": ("Redis commands", 1),
     "redis_bytes": ("Redis bytes", 2),
     "connect": ("cpu per connect", 1),
@@ -100,8 +101,6 @@ def table_of_arms(summary):
     to_base = summary["compared"]
     bases = set(to_base["base"].values())
     columns = [summary["main"], *summary["columns"]]
-    if any(arm["figures"].get("writes") for arm in summary["arms"].values()) and summary["kind"] == "broadcasts":
-        columns.append("writes")
     # With one base for all it is named above the column, otherwise beside each.
     heading = f"to {next(iter(bases))}" if len(bases) == 1 else "compared"
     rows = [("", FIGURES[columns[0]][0], heading, *(FIGURES[column][0] for column in columns[1:]))]

@@ -149,7 +149,7 @@ class Cluster:
         if self.kind != "peal":
             return None
         counted = [metrics(port) for port in self.ports]
-        return {"writes": sum(each.get("writes", 0) for each in counted)}
+        return {name: sum(each.get(name, 0) for each in counted) for name in ("writes", "outbox_bytes")}
 
     def check(self):
         for process in self.processes:

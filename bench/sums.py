@@ -4,7 +4,7 @@ import statistics
 
 SERVER_TIMES = ("cpu_us", "user_us", "system_us")
 # What is the same in each part of a round, and what is added up.
-COUNTS = ("messages", "deliveries", "lost", "out_of_order", "corrupt", "seconds", "acks")
+COUNTS = ("messages", "deliveries", "lost", "out_of_order", "corrupt", "seconds", "acks", "writes")
 
 
 def quartiles(values):
@@ -32,9 +32,10 @@ def whole(slices):
         for name in slices[0]["latency_us"]
     }
     run["server"] = [added(servers) | {"pid": servers[0]["pid"]} for servers in zip(*(p["server"] for p in slices))]
-    for name in ("redis", "written"):
-        if name in slices[0]:
-            run[name] = added([part[name] for part in slices])
+    if "redis" in slices[0]:
+        run["redis"] = added([part["redis"] for part in slices])
+    if "waiting_bytes" in slices[0]:
+        run["waiting_bytes"] = max(part["waiting_bytes"] for part in slices)
     return run
 
 
@@ -59,8 +60,10 @@ def of_broadcasts(run):
     if "redis" in run:
         figures["redis_commands"] = run["redis"]["commands"] / run["messages"]
         figures["redis_bytes"] = (run["redis"]["input_bytes"] + run["redis"]["output_bytes"]) / deliveries
-    if "written" in run:
-        figures["writes"] = run["written"]["writes"] / deliveries
+    if "writes" in run:
+        figures["writes"] = run["writes"] / deliveries
+    if "waiting_bytes" in run:
+        figures["waiting"] = run["waiting_bytes"] / 1e6
     return figures
 
 

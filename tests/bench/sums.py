@@ -70,7 +70,7 @@ class Sums(unittest.TestCase):
 
     def test_acknowledgements_and_redis_have_figures(self):
         redis = {"commands": 40, "publishes": 4, "input_bytes": 300, "output_bytes": 100}
-        figures = sums.of_broadcasts(part_of(8, acks=20, redis=redis, written={"writes": 10}))
+        figures = sums.of_broadcasts(part_of(8, acks=20, redis=redis, writes=10))
         names = ("ack", "redis_commands", "redis_bytes", "writes")
         self.assertEqual([figures[name] for name in names], [16, 10, 10, 0.25])
 
