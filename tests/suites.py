@@ -157,14 +157,16 @@ def command_suite(command, log, environment=None, seconds=LONGEST):
     return result
 
 
-def meson_suite(build, suite, log, environment=None, seconds=LONGEST):
-    """A suite of `meson test`; counts the cases inside its programs."""
+def meson_suite(build, suite, log, environment=None, seconds=LONGEST, together=None):
+    """A suite of `meson test`; counts the cases inside its programs, of which so many run @together."""
     result = Result()
     base = "testlog-" + suite
     records = os.path.join(ROOT, build, "meson-logs", base + ".json")
     if os.path.exists(records):
         os.unlink(records)
     command = ["meson", "test", "-C", build, "--no-rebuild", "--suite", suite, "--logbase", base]
+    if together:
+        command += ["--num-processes", str(together)]
     status = run(command, log, environment, seconds)
     if os.path.exists(records):
         with open(records, encoding="utf-8") as lines:
@@ -215,12 +217,17 @@ def built(build, log):
     return None
 
 
+def unit_in(build, log, environment=None):
+    """The unit tests of a build. Those that take long wait for a Redis and leave the processors to others."""
+    return meson_suite(build, "unit", log, environment, together=2 * (os.cpu_count() or 1))
+
+
 def lint(log):
     return command_suite(["scripts/lint"], log)
 
 
 def unit(log):
-    return meson_suite("build", "unit", log)
+    return unit_in("build", log)
 
 
 def fuzz(log):
@@ -272,7 +279,7 @@ def deploy(log):
 
 
 def fallback_unit(log):
-    return built(FALLBACK, log) or meson_suite(FALLBACK, "unit", log)
+    return built(FALLBACK, log) or unit_in(FALLBACK, log)
 
 
 def bench(log):
@@ -281,7 +288,7 @@ def bench(log):
 
 
 def sanitized_unit(log):
-    return built(SANITIZED, log) or meson_suite(SANITIZED, "unit", log, SANITIZE_ENVIRONMENT)
+    return built(SANITIZED, log) or unit_in(SANITIZED, log, SANITIZE_ENVIRONMENT)
 
 
 def sanitized_fuzz(log):
