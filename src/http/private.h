@@ -55,7 +55,9 @@ struct peal_http_server {
 	struct peal_http_network *trusted;
 	size_t trusted_count;
 
-	int listener; /* -1 while there is none */
+	int listener;	      /* -1 while there is none */
+	bool accepts_single;  /* the last connection came alone */
+	uint64_t accept_turn; /* when that was */
 	struct event *accept_event;
 	struct peal_deadline accept_again; /* armed while there are no descriptors */
 	bool starved;			   /* and it was logged */

@@ -72,13 +72,11 @@ int peal_http_server_adopt(struct peal_http_server *server, int fd,
 
 static void take_in(struct peal_http_server *server, int fd, const struct sockaddr_storage *peer)
 {
-	static const int on = 1;
 	if (server->connection_count >= server->max_connections && !make_room(server)) {
 		server->stats->http_connections_refused++;
 		close(fd);
 		return;
 	}
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (peal_http_server_adopt(server, fd, peer))
 		server->stats->http_connections_refused++;
 }
@@ -104,12 +102,19 @@ static void on_accept_again(struct peal_deadlines *deadlines, struct peal_deadli
 		event_add(server->accept_event, NULL);
 }
 
+/*
+ * To find out that nobody else waits takes the kernel about as long as to accept somebody. So where
+ * the last one came alone, the next one is taken alone, unless it follows in the very next turn.
+ */
 static void on_accept(evutil_socket_t listener, short what, void *userdata)
 {
 	struct peal_http_server *server = userdata;
 	(void)what;
 	peal_loop_enter(server->loop);
-	for (unsigned i = 0; i < PEAL_LIMIT_ACCEPTS_PER_TURN; i++) {
+	bool alone = server->accepts_single && server->accept_turn + 1 != server->stats->loop_turns;
+	server->accept_turn = server->stats->loop_turns;
+	server->accepts_single = alone;
+	for (unsigned i = 0; i < (alone ? 1 : PEAL_LIMIT_ACCEPTS_PER_TURN); i++) {
 		struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
 		socklen_t length = sizeof(peer);
 		int fd = accept4(listener, (struct sockaddr *)&peer, &length,
@@ -121,6 +126,7 @@ static void on_accept(evutil_socket_t listener, short what, void *userdata)
 		}
 		switch (errno) {
 		case EAGAIN:
+			server->accepts_single = i < 2;
 			return;
 		case EMFILE:
 		case ENFILE:
@@ -145,6 +151,8 @@ static int open_listener(const struct addrinfo *address, int *ret_fd)
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	/* Linux hands it down to the connections that are accepted. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (bind(fd, address->ai_addr, address->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
 		int error = -errno;
 		close(fd);
