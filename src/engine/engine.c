@@ -104,29 +104,26 @@ static void close_up(struct peal_engine *engine)
 	engine->dirty_end = end;
 }
 
-void peal_engine_add_dirty(struct peal_session *session)
+void peal_engine_prepare_dirty(struct peal_engine *engine)
 {
-	struct peal_engine *engine = session->engine;
 	if (engine->dirty_end == engine->dirty_capacity)
 		close_up(engine);
 	assert(engine->dirty_end < engine->dirty_capacity);
-	engine->dirty[engine->dirty_end++] = session;
-	session->dirty = engine->dirty_end;
 	if (!engine->flusher.wanted)
 		peal_loop_want_flush(engine->context->loop, &engine->flusher);
 }
 
-/* A system call lies between two sessions, so the next ones are near enough; the connection can
- * only be asked for once its session is there. */
-static inline void fetch_ahead(const struct peal_engine *engine)
+/*
+ * A system call lies between two sessions, so the next ones are near enough; the connection can
+ * only be asked for once its session is there. (Without the attribute gcc 12 takes this for a
+ * function that does nothing.)
+ */
+static inline __attribute__((always_inline)) void fetch_ahead(struct peal_session *const *next)
 {
-	uint32_t next = engine->dirty_first;
-	if (next + 2 >= engine->dirty_end)
-		return;
-	if (engine->dirty[next + 2])
-		peal_session_prefetch(engine->dirty[next + 2]);
-	if (engine->dirty[next + 1])
-		__builtin_prefetch(engine->dirty[next + 1]->websocket);
+	if (next[1])
+		peal_session_prefetch(next[1]);
+	if (next[0])
+		__builtin_prefetch(next[0]->websocket);
 }
 
 static bool flush_dirty(struct peal_flusher *flusher)
@@ -135,7 +132,8 @@ static bool flush_dirty(struct peal_flusher *flusher)
 	unsigned count = 0;
 	while (engine->dirty_first < engine->dirty_end) {
 		struct peal_session *session = engine->dirty[engine->dirty_first++];
-		fetch_ahead(engine);
+		if (engine->dirty_first + 2 <= engine->dirty_end)
+			fetch_ahead(engine->dirty + engine->dirty_first);
 		/* It was closed meanwhile. */
 		if (!session)
 			continue;

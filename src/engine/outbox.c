@@ -44,10 +44,7 @@ int peal_outbox_extend(struct peal_outbox *outbox, struct peal_outbox_pool *pool
 	if (count > 1) {
 		struct peal_sequence *sequence = outbox->sequence;
 		uint32_t end = outbox->first + count;
-		if (end < sequence->count) {
-			if (sequence->frames[end] == frame)
-				return 0;
-		} else if (end < sequence->capacity) {
+		if (end == sequence->count && end < sequence->capacity) {
 			sequence->frames[sequence->count++] = peal_frame_ref(frame);
 			return 0;
 		}

@@ -44,7 +44,8 @@ struct peal_outbox {
 	uint32_t first; /* place in the sequence */
 };
 
-/* For peal_outbox_push(): the second frame and those behind it. Return: 0; -ENOMEM. */
+/* For peal_outbox_push(): there is a frame, and @frame does not stand behind the last. Return: 0;
+ * -ENOMEM. */
 int peal_outbox_extend(struct peal_outbox *outbox, struct peal_outbox_pool *pool,
 		       struct peal_frame *frame) __attribute__((warn_unused_result));
 /* For peal_outbox_pop(): some of several frames, or all. */
@@ -72,20 +73,30 @@ static inline struct peal_frame *const *peal_outbox_frames(const struct peal_out
 	return outbox->count > 1 ? outbox->sequence->frames + outbox->first : &outbox->frame;
 }
 
+/* The sequence goes on with @frame where the outbox ends: others were given it already. */
+static inline bool peal_outbox_goes_on(const struct peal_outbox *outbox,
+				       const struct peal_frame *frame)
+{
+	const struct peal_sequence *sequence = outbox->sequence;
+	uint32_t end = outbox->first + outbox->count;
+	return outbox->count > 1 && end < sequence->count && sequence->frames[end] == frame;
+}
+
 /* Takes a reference of its own. Return: 0; -ENOMEM, never with an empty outbox. */
 static inline __attribute__((warn_unused_result)) int peal_outbox_push(
 	struct peal_outbox *outbox, struct peal_outbox_pool *pool, struct peal_frame *frame)
 {
-	if (!outbox->count) {
+	uint32_t count = outbox->count, length = frame->length;
+	if (!count) {
 		outbox->frame = peal_frame_ref(frame);
-	} else {
+	} else if (!peal_outbox_goes_on(outbox, frame)) {
 		int r = peal_outbox_extend(outbox, pool, frame);
 		if (r < 0)
 			return r;
 	}
-	outbox->count++;
-	outbox->bytes += frame->length;
-	pool->stats->outbox_bytes += frame->length;
+	outbox->count = count + 1;
+	outbox->bytes += length;
+	pool->stats->outbox_bytes += length;
 	return 0;
 }
 

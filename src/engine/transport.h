@@ -87,7 +87,8 @@ _Static_assert(offsetof(struct peal_session, userdata) == PEAL_SESSION_HOT_BYTES
  * Have the lines of a session fetched that a delivery touches: with many clients they are not in
  * the cache, and whoever walks over sessions knows the next ones.
  */
-static inline void peal_session_prefetch(const struct peal_session *session)
+static inline __attribute__((always_inline)) void peal_session_prefetch(
+	const struct peal_session *session)
 {
 	__builtin_prefetch(session, 1);
 	__builtin_prefetch((const char *)session + PEAL_SESSION_HOT_BYTES - 1, 1);
@@ -177,12 +178,17 @@ int peal_session_queue_now(struct peal_session *session, struct peal_frame *run)
 /* There is room for all sessions in engine->dirty. Return: 0; -ENOMEM. */
 int peal_engine_reserve_dirty(struct peal_engine *engine) __attribute__((warn_unused_result));
 /* For peal_session_mark_dirty(). */
-void peal_engine_add_dirty(struct peal_session *session);
+void peal_engine_prepare_dirty(struct peal_engine *engine);
 /* Flush at the end of this turn. */
 static inline void peal_session_mark_dirty(struct peal_session *session)
 {
-	if (!session->dirty)
-		peal_engine_add_dirty(session);
+	struct peal_engine *engine = session->engine;
+	if (session->dirty)
+		return;
+	if (engine->dirty_end == engine->dirty_capacity || !engine->flusher.wanted)
+		peal_engine_prepare_dirty(engine);
+	engine->dirty[engine->dirty_end++] = session;
+	session->dirty = engine->dirty_end;
 }
 
 #endif

@@ -76,27 +76,40 @@ static int64_t write_several(struct peal_session *session)
 	return session->outbox.count - left;
 }
 
+static void broken(struct peal_session *session)
+{
+	peal_session_close_for(session, "transport close", NULL, PEAL_RELEASE_CUT);
+}
+
+static __attribute__((noinline)) void flush_several(struct peal_session *session)
+{
+	int64_t written = write_several(session);
+	if (written < 0) {
+		broken(session);
+		return;
+	}
+	peal_outbox_pop(&session->outbox, &session->engine->outbox_pool, (size_t)written);
+	if (peal_outbox_empty(&session->outbox) && !session->websocket->choked)
+		peal_session_drained(session);
+}
+
 static void websocket_flush(struct peal_session *session)
 {
 	struct peal_outbox *outbox = &session->outbox;
-	struct peal_outbox_pool *pool = &session->engine->outbox_pool;
-	int64_t written = 0;
-	if (outbox->count == 1) {
-		if (!peal_websocket_ready(session->websocket))
-			return; /* writable() goes on */
-		written = peal_websocket_write(session->websocket, peal_frame_wire(outbox->frame),
-					       peal_frame_wire_length(outbox->frame))
-				  ? 1
-				  : -1;
-	} else if (outbox->count) {
-		written = write_several(session);
-	}
-	if (written < 0) {
-		peal_session_close_for(session, "transport close", NULL, PEAL_RELEASE_CUT);
+	struct peal_frame *frame = outbox->frame;
+	if (outbox->count != 1) {
+		flush_several(session);
 		return;
 	}
-	peal_outbox_pop(outbox, pool, (size_t)written);
-	if (peal_outbox_empty(outbox) && !session->websocket->choked)
+	if (!peal_websocket_ready(session->websocket))
+		return; /* writable() goes on */
+	if (!peal_websocket_write(session->websocket, peal_frame_wire(frame),
+				  peal_frame_wire_length(frame))) {
+		broken(session);
+		return;
+	}
+	peal_outbox_pop(outbox, &session->engine->outbox_pool, 1);
+	if (!session->websocket->choked)
 		peal_session_drained(session);
 }
 
