@@ -12,7 +12,7 @@ from processes import Failed
 from scenarios import PEERS, SIZES
 
 # A colour of its own for each peer, in all charts; to be told apart without seeing red and green too.
-COLOURS = dict(zip(PEERS, ("#4477aa", "#bbbbbb", "#777777", "#228833", "#ee6677")))
+COLOURS = dict(zip(PEERS, ("#4477aa", "#999999", "#555555", "#228833", "#ee6677")))
 HEAD = """
 set terminal svg size {width},360 font 'sans-serif,12' background rgb 'white'
 set output '{output}'
@@ -21,6 +21,7 @@ set grid ytics linecolor rgb '#dddddd'
 set border 3
 set tics nomirror noenhanced
 set yrange [0:*]
+set format y '%g'
 """
 
 
@@ -35,7 +36,7 @@ def bars(label, figure, arms):
         f"set ylabel {quoted(figure)}",
         f"set title {quoted(label)} noenhanced",
         "set style fill solid 0.8",
-        "set boxwidth 0.6",
+        "set errorbars 2 linecolor rgb '#222222'",
         "unset key",
         f"set xrange [-0.6:{len(arms) - 0.4}]",
         "set xtics (" + ", ".join(f"{quoted(name)} {place}" for place, (name, _, _) in enumerate(arms)) + ")",
@@ -43,8 +44,7 @@ def bars(label, figure, arms):
     plots = []
     for place, (_, peer, (low, middle, high)) in enumerate(arms):
         lines.append(f"$bar{place} << END\n{place} {low} {middle} {high}\nEND")
-        plots.append(f"$bar{place} using 1:3 with boxes linecolor rgb '{COLOURS[peer]}'")
-        plots.append(f"$bar{place} using 1:3:2:4 with yerrorbars linecolor rgb '#222222' pointtype 0")
+        plots.append(f"$bar{place} using 1:3:2:4:(0.6) with boxerrorbars linecolor rgb '{COLOURS[peer]}'")
     return [*lines, "plot " + ", ".join(plots)]
 
 
@@ -55,7 +55,7 @@ def curves(label, figure, axis, points):
         f"set ylabel {quoted(figure)}",
         f"set title {quoted(label)} noenhanced",
         f"set xlabel {quoted(axis)}",
-        "set key top left noenhanced",
+        "set key above center horizontal noenhanced samplen 2",
         f"set xrange [0:{places[-1] * 1.08}]",
         "set xtics (" + ", ".join(f"{quoted(f'{x:,}'.replace(',', ' '))} {x}" for x in places) + ")",
     ]
@@ -111,7 +111,9 @@ def nodes(summaries):
     panels = []
     for label, figure in (("throughput", "rate"), ("cost", "cpu")):
         points = collected(summaries, ["nodes"], "nodes", figure)
-        unit = {"rate": "deliveries per second", "cpu": "CPU of all nodes per delivery (µs)"}[figure]
+        if figure == "rate":
+            points = {peer: [(x, [y / 1000 for y in ys]) for x, ys in of_peer] for peer, of_peer in points.items()}
+        unit = {"rate": "thousand deliveries per second", "cpu": "CPU of all nodes per delivery (µs)"}[figure]
         if points:
             panels.append(curves(label, unit, "nodes", points))
     yield "nodes", "A broadcast to 3 000 clients at several nodes, 8 in flight", panels
