@@ -8,12 +8,6 @@
 /* A larger block is not kept for the next message. */
 #define KEEP_BYTES (1u << 20)
 
-struct peal_arena_block {
-	struct peal_arena_block *before;
-	size_t size;
-	char bytes[] __attribute__((aligned(16)));
-};
-
 static void free_blocks(struct peal_arena_block *block)
 {
 	while (block) {
@@ -42,24 +36,18 @@ void peal_arena_clear(struct peal_arena *arena)
 	}
 }
 
-void *peal_arena_take(struct peal_arena *arena, size_t size)
+bool peal_arena_grow(struct peal_arena *arena, size_t size)
 {
-	size = (size + 15) & ~(size_t)15;
-	if (!arena->block || arena->block->size - arena->used < size) {
-		/* Each block is at least twice as large as the one before, so the newest is the
-		 * largest. */
-		size_t wanted = arena->block ? 2 * arena->block->size : FIRST_BYTES;
-		if (wanted < size)
-			wanted = size;
-		struct peal_arena_block *block = malloc(sizeof(*block) + wanted);
-		if (!block)
-			return NULL;
-		block->before = arena->block;
-		block->size = wanted;
-		arena->block = block;
-		arena->used = 0;
-	}
-	void *taken = arena->block->bytes + arena->used;
-	arena->used += size;
-	return taken;
+	/* Each block is at least twice as large as the one before, so the newest is the largest. */
+	size_t wanted = arena->block ? 2 * arena->block->size : FIRST_BYTES;
+	if (wanted < size)
+		wanted = size;
+	struct peal_arena_block *block = malloc(sizeof(*block) + wanted);
+	if (!block)
+		return false;
+	block->before = arena->block;
+	block->size = wanted;
+	arena->block = block;
+	arena->used = 0;
+	return true;
 }

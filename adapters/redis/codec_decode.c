@@ -40,7 +40,8 @@ static void clear(struct peal_decoder *decoder)
 	/* Who looked at arguments has left parsed ones in them. */
 	peal_args_deinit(&decoder->args);
 	for (size_t i = 0; i < decoder->answer_count; i++)
-		peal_args_deinit(&decoder->answers[i]);
+		if (decoder->answers[i].cache)
+			peal_args_deinit(&decoder->answers[i]);
 	decoder->answers = NULL;
 	decoder->answer_count = 0;
 	peal_arena_clear(&decoder->arena);

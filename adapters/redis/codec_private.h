@@ -9,7 +9,11 @@
 #include "protocol/args.h"
 #include "protocol/msgpack.h"
 
-struct peal_arena_block;
+struct peal_arena_block {
+	struct peal_arena_block *before;
+	size_t size;
+	char bytes[] __attribute__((aligned(16)));
+};
 
 /* Memory that does not move and is given back all at once; the largest block is kept. */
 struct peal_arena {
@@ -19,8 +23,20 @@ struct peal_arena {
 
 void peal_arena_deinit(struct peal_arena *arena);
 void peal_arena_clear(struct peal_arena *arena);
+/* A new block, in which @size bytes have room. False without memory. */
+bool peal_arena_grow(struct peal_arena *arena, size_t size);
+
 /* Aligned for pointers, not zeroed. NULL without memory. */
-void *peal_arena_take(struct peal_arena *arena, size_t size);
+static inline void *peal_arena_take(struct peal_arena *arena, size_t size)
+{
+	size = (size + 15) & ~(size_t)15;
+	if ((!arena->block || arena->block->size - arena->used < size) &&
+	    !peal_arena_grow(arena, size))
+		return NULL;
+	void *taken = arena->block->bytes + arena->used;
+	arena->used += size;
+	return taken;
+}
 
 struct peal_decoder {
 	struct peal_message message;

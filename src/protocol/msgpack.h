@@ -82,9 +82,40 @@ static inline struct peal_msgpack_reader peal_msgpack_reader(const void *bytes, 
 	return (struct peal_msgpack_reader){ bytes, (const unsigned char *)bytes + length };
 }
 
+/* For peal_msgpack_next(): an item of the forms 0xc0 … 0xdf, whose first byte was read. */
+bool peal_msgpack_next_long(struct peal_msgpack_reader *reader, unsigned char form,
+			    struct peal_msgpack_item *ret_item);
+
 /* The next item; the elements of arrays and maps follow as items of their own. False when it is cut
  * off, or a count is larger than the bytes that are left could hold, or it is 0xc1. */
-bool peal_msgpack_next(struct peal_msgpack_reader *reader, struct peal_msgpack_item *ret_item);
+static inline bool peal_msgpack_next(struct peal_msgpack_reader *reader,
+				     struct peal_msgpack_item *ret_item)
+{
+	if (reader->at == reader->end)
+		return false;
+	unsigned char form = *reader->at++;
+	size_t left = (size_t)(reader->end - reader->at);
+	if (form >= 0xa0 && form < 0xc0) {
+		ret_item->type = PEAL_MSGPACK_STRING;
+		ret_item->bytes = (const char *)reader->at;
+		ret_item->length = form & 0x1f;
+		if (left < ret_item->length)
+			return false;
+		reader->at += ret_item->length;
+		return true;
+	}
+	if (form < 0x80 || form >= 0xe0) {
+		ret_item->type = PEAL_MSGPACK_INT;
+		ret_item->integer = (int8_t)form;
+		return true;
+	}
+	if (form >= 0xc0)
+		return peal_msgpack_next_long(reader, form, ret_item);
+	/* An element needs one byte, a pair two. */
+	ret_item->type = form < 0x90 ? PEAL_MSGPACK_MAP : PEAL_MSGPACK_ARRAY;
+	ret_item->count = form & 0x0f;
+	return left >= (form < 0x90 ? 2 * ret_item->count : ret_item->count);
+}
 /* Skip the values in an array or map that was read, at most PEAL_LIMIT_CLUSTER_DEPTH deep, and the
  * levels of a message around it. */
 bool peal_msgpack_skip_values(struct peal_msgpack_reader *reader,

@@ -95,9 +95,8 @@ static void set_double(struct peal_msgpack_item *item, uint64_t bits, bool narro
 	}
 }
 
-/* The forms 0xc0 … 0xdf. */
-static bool take_long(struct peal_msgpack_reader *reader, unsigned char form,
-		      struct peal_msgpack_item *item)
+bool peal_msgpack_next_long(struct peal_msgpack_reader *reader, unsigned char form,
+			    struct peal_msgpack_item *item)
 {
 	uint64_t number = 0;
 	switch (form) {
@@ -176,24 +175,6 @@ static bool take_long(struct peal_msgpack_reader *reader, unsigned char form,
 	default: /* 0xc1 is nothing */
 		return false;
 	}
-}
-
-bool peal_msgpack_next(struct peal_msgpack_reader *reader, struct peal_msgpack_item *ret_item)
-{
-	if (reader->at == reader->end)
-		return false;
-	unsigned char form = *reader->at++;
-	if (form < 0x80 || form >= 0xe0) {
-		set_integer(ret_item, (int8_t)form);
-		return true;
-	}
-	if (form < 0x90)
-		return take_count(reader, form & 0x0f, true, ret_item);
-	if (form < 0xa0)
-		return take_count(reader, form & 0x0f, false, ret_item);
-	if (form < 0xc0)
-		return take_string(reader, form & 0x1f, ret_item);
-	return take_long(reader, form, ret_item);
 }
 
 static uint64_t values_in(const struct peal_msgpack_item *item)

@@ -77,10 +77,8 @@ static void repair(struct peal_buffer *out, const char *bytes, size_t length)
 
 static void put_string(struct peal_buffer *out, const char *bytes, size_t length)
 {
-	if (peal_utf8_valid(bytes, length)) {
-		peal_json_append_string(out, bytes, length);
+	if (peal_json_append_checked(out, bytes, length))
 		return;
-	}
 	struct peal_buffer repaired = PEAL_BUFFER(out->ceiling);
 	repair(&repaired, bytes, length);
 	if (repaired.error)
