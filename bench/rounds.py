@@ -57,6 +57,7 @@ class Bench:
         self.arms = arms
         self.rounds = min(chosen.rounds, scenario.rounds or chosen.rounds)
         self.seconds = chosen.seconds
+        self.slice_seconds = chosen.slice or scenario.slice_seconds
         self.build = chosen.build
         self.logs = logs
         self.clusters = {}
@@ -127,7 +128,7 @@ class Bench:
             if self.scenario.fresh:
                 self.connect_all()
             seconds = self.seconds if number else min(self.seconds, WARM_UP)
-            count = max(1, math.ceil(seconds / self.scenario.slice_seconds - 0.01))
+            count = max(1, math.ceil(seconds / self.slice_seconds - 0.01))
             slices = {arm.name: [] for arm in self.arms}
             for _ in range(count):
                 for arm in self.arms:

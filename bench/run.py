@@ -39,6 +39,7 @@ def arguments():
     parser.add_argument("--list", action="store_true", help="name the scenarios, say how long each takes, and end")
     parser.add_argument("--rounds", type=int, default=DECIDING_ROUNDS, help="rounds that count (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=3, help="of each arm in a round (default: %(default)s)")
+    parser.add_argument("--slice", type=float, metavar="SECONDS", help="of the turns that the arms of a round take")
     parser.add_argument("--peers", default=",".join(PEERS), help="which to measure (default: %(default)s)")
     parser.add_argument("--build", default="build", help="directory of the build (default: %(default)s)")
     parser.add_argument("--json", metavar="FILE", help="where all runs and sums go (default: bench.json in the build)")
@@ -67,6 +68,8 @@ def arguments():
         parser.error(f"--peers takes some of {','.join(PEERS)}")
     if not 1 <= chosen.rounds <= 1000 or not 0.1 <= chosen.seconds <= 600:
         parser.error("--rounds is 1 to 1000, --seconds 0.1 to 600")
+    if chosen.slice is not None and not 0.1 <= chosen.slice <= 600:
+        parser.error("--slice is 0.1 to 600")
     chosen.build = os.path.join(ROOT, chosen.build)
     chosen.json = chosen.json or os.path.join(chosen.build, "bench.json")
     return chosen

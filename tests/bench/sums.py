@@ -7,7 +7,7 @@ import contextlib
 import io
 import json
 import os
-import subprocess
+import select
 import sys
 import tempfile
 import unittest
@@ -321,7 +321,7 @@ class Rounds(unittest.TestCase):
         with open(self.load, "w", encoding="utf-8") as file:
             file.write(LOAD)
         os.chmod(self.load, 0o755)
-        self.chosen = SimpleNamespace(rounds=2, seconds=0.9, build=folder.name, peers=list(PEERS))
+        self.chosen = SimpleNamespace(rounds=2, seconds=0.9, slice=None, build=folder.name, peers=list(PEERS))
         self.logs = folder.name
         self.says(part_of(4))
         FakeCluster.asked.clear()
@@ -344,6 +344,10 @@ class Rounds(unittest.TestCase):
         self.assertEqual(FakeCluster.asked, ["one", "one", "two", "two"] * 9)
         self.assertEqual(runs["two"][0]["figures"]["cpu"], 4)
         self.assertEqual(processes.RUNNING, [])
+
+    def test_slices_can_be_as_long_as_a_round(self):
+        self.chosen.slice = 0.9
+        self.assertEqual([len(one["run"]["slices"]) for one in self.run_it()["one"]], [1, 1])
 
     def test_clients_can_be_new_in_each_round(self):
         self.assertEqual(len(self.run_it(fresh=True)["two"]), 2)
@@ -378,11 +382,11 @@ class Rounds(unittest.TestCase):
         with open(self.load, "w", encoding="utf-8") as file:
             file.write('#!/bin/sh\nsleep 60 &\necho "{\\"event\\":\\"connected\\",\\"pid\\":$!}"\nwait\n')
         load = rounds.Held(self.arms[0], FakeCluster(self.arms[0]), self.chosen.build, self.logs)
-        child = load.connected()["pid"]
+        child = os.pidfd_open(load.connected()["pid"])
+        self.addCleanup(os.close, child)
         load.process.kill()
-        # Dead, or not yet buried by the first process of the machine.
-        state = subprocess.run(["ps", "-o", "stat=", "-p", str(child)], capture_output=True, text=True, check=False)
-        self.assertIn(state.stdout.strip()[:1], ("", "Z"))
+        # It becomes readable when the process has ended.
+        self.assertTrue(select.select([child], [], [], 10)[0])
 
 
 def main():
