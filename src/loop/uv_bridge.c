@@ -12,6 +12,8 @@ struct peal_uv_bridge {
 	bool kicked;  /* the pump is active already */
 	struct event *descriptor_event;
 	struct event *pump_event;
+	bool (*go_on)(void *userdata); /* or NULL */
+	void *userdata;
 };
 
 static void pass(struct peal_uv_bridge *bridge)
@@ -19,8 +21,16 @@ static void pass(struct peal_uv_bridge *bridge)
 	bridge->kicked = false;
 	bridge->running = true;
 	uv_run(&bridge->uv, UV_RUN_NOWAIT);
-	bridge->running = false;
+	/* libuv looks in another run at what this changes. */
+	bool more = bridge->go_on && bridge->go_on(bridge->userdata);
 	int timeout_ms = uv_backend_timeout(&bridge->uv);
+	if (more || (!timeout_ms && !peal_loop_turn_is_long(bridge->loop))) {
+		/* Behind each input libwebsockets wants to be idle once. That is no reason to go
+		 * all around; but a second pass is all that it gets in one turn. */
+		uv_run(&bridge->uv, UV_RUN_NOWAIT);
+		timeout_ms = uv_backend_timeout(&bridge->uv);
+	}
+	bridge->running = false;
 	if (timeout_ms < 0) {
 		event_del(bridge->pump_event);
 		return;
@@ -45,6 +55,12 @@ void peal_uv_bridge_kick(struct peal_uv_bridge *bridge)
 		return;
 	bridge->kicked = true;
 	event_active(bridge->pump_event, EV_TIMEOUT, 0);
+}
+
+void peal_uv_bridge_go_on(struct peal_uv_bridge *bridge, bool (*fn)(void *userdata), void *userdata)
+{
+	bridge->go_on = fn;
+	bridge->userdata = userdata;
 }
 
 void peal_uv_bridge_run(struct peal_uv_bridge *bridge)

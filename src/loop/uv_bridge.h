@@ -23,6 +23,12 @@ struct uv_loop_s *peal_uv_bridge_uv(struct peal_uv_bridge *bridge);
  * pass. Call this after them; many calls in one turn make one pass.
  */
 void peal_uv_bridge_kick(struct peal_uv_bridge *bridge);
+/*
+ * In each pass, after libuv has run: go on with what it has begun, as if it had called once more.
+ * @fn returns whether there was anything.
+ */
+void peal_uv_bridge_go_on(struct peal_uv_bridge *bridge, bool (*fn)(void *userdata),
+			  void *userdata);
 /* One pass now, without waiting. Not from inside a pass. */
 void peal_uv_bridge_run(struct peal_uv_bridge *bridge);
 /* Inside of a pass. */

@@ -8,12 +8,11 @@
 #include <unistd.h>
 
 #include "base/limits.h"
-#include "protocol/text.h"
 
 /* --- ending a connection ------------------------------------------------------------------- */
 
-static void tell_ended(struct peal_websocket *websocket, enum peal_websocket_end how,
-		       const char *description)
+void peal_websocket_tell_ended(struct peal_websocket *websocket, enum peal_websocket_end how,
+			       const char *description)
 {
 	const struct peal_websocket_handler *handler = websocket->handler;
 	websocket->handler = NULL;
@@ -63,6 +62,33 @@ static void on_close_due(struct peal_deadlines *deadlines, struct peal_deadline 
 
 /* --- writing ------------------------------------------------------------------------------- */
 
+/* Through libwebsockets, which keeps what the kernel does not take. */
+static bool write_library(struct peal_websocket *websocket, const char *bytes, size_t length)
+{
+	if (lws_write(websocket->wsi, (unsigned char *)(uintptr_t)bytes, length, LWS_WRITE_HTTP) <
+	    0)
+		return false;
+	if (lws_partial_buffered(websocket->wsi)) {
+		websocket->owner->stats->writes_partial++;
+		websocket->choked = true;
+		lws_callback_on_writable(websocket->wsi);
+		peal_uv_bridge_kick(websocket->owner->bridge);
+	}
+	return true;
+}
+
+#ifdef PEAL_DIRECT_WRITE
+/* send() has returned @n, which is not all. Apart, so that the common case stays short. */
+static __attribute__((noinline)) bool write_rest(struct peal_websocket *websocket,
+						 const char *bytes, size_t length, ssize_t n)
+{
+	if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+		return false;
+	size_t sent = n > 0 ? (size_t)n : 0;
+	return write_library(websocket, bytes + sent, length - sent);
+}
+#endif
+
 /*
  * The one place that writes. LWS_WRITE_HTTP on a WebSocket connection sends bytes as they are.
  * libwebsockets promises nothing about writes outside of WRITEABLE; the self-test
@@ -71,7 +97,6 @@ static void on_close_due(struct peal_deadlines *deadlines, struct peal_deadline 
 bool peal_websocket_write(struct peal_websocket *websocket, const void *bytes, size_t length)
 {
 	struct peal_stats *stats = websocket->owner->stats;
-	size_t sent = 0;
 	if (websocket->cut)
 		return false;
 	stats->writes++;
@@ -79,23 +104,10 @@ bool peal_websocket_write(struct peal_websocket *websocket, const void *bytes, s
 #ifdef PEAL_DIRECT_WRITE
 	if (!websocket->choked) {
 		ssize_t n = send(websocket->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n == (ssize_t)length)
-			return true;
-		if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-			return false;
-		sent = n > 0 ? (size_t)n : 0;
+		return n == (ssize_t)length || write_rest(websocket, bytes, length, n);
 	}
 #endif
-	if (lws_write(websocket->wsi, (unsigned char *)(uintptr_t)bytes + sent, length - sent,
-		      LWS_WRITE_HTTP) < 0)
-		return false;
-	if (lws_partial_buffered(websocket->wsi)) {
-		stats->writes_partial++;
-		websocket->choked = true;
-		lws_callback_on_writable(websocket->wsi);
-		peal_uv_bridge_kick(websocket->owner->bridge);
-	}
-	return true;
+	return write_library(websocket, bytes, length);
 }
 
 bool peal_websocket_ready(struct peal_websocket *websocket)
@@ -116,67 +128,6 @@ bool peal_websocket_ready(struct peal_websocket *websocket)
 
 /* --- reading ------------------------------------------------------------------------------- */
 
-static int violate(struct peal_websocket *websocket, enum lws_close_status code,
-		   const char *description)
-{
-	lws_close_reason(websocket->wsi, code, NULL, 0);
-	tell_ended(websocket, PEAL_WEBSOCKET_VIOLATION, description);
-	return -1;
-}
-
-static void forget_message(struct peal_websocket *websocket)
-{
-	if (!websocket->message)
-		return;
-	peal_buffer_deinit(websocket->message);
-	free(websocket->message);
-	websocket->message = NULL;
-}
-
-static int deliver(struct peal_websocket *websocket, const char *data, size_t length, bool binary)
-{
-	if (!binary && !peal_utf8_valid(data, length))
-		return violate(websocket, LWS_CLOSE_STATUS_INVALID_PAYLOAD, "invalid UTF-8");
-	websocket->handler->message(websocket, data, length, binary);
-	return websocket->cut ? -1 : 0;
-}
-
-static int receive(struct peal_websocket *websocket, const char *data, size_t length)
-{
-	struct lws *wsi = websocket->wsi;
-	size_t have = websocket->message ? websocket->message->length : 0;
-	if (!websocket->handler)
-		return websocket->cut ? -1 : 0;
-	if (have + length + lws_remaining_packet_payload(wsi) > websocket->max_message)
-		return violate(websocket, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE,
-			       "Max payload size exceeded");
-	bool last = lws_is_final_fragment(wsi) && !lws_remaining_packet_payload(wsi);
-	bool binary = lws_frame_is_binary(wsi);
-	if (last && !websocket->message)
-		return deliver(websocket, data, length, binary);
-	if (!websocket->message) {
-		websocket->message = malloc(sizeof(*websocket->message));
-		if (!websocket->message)
-			return violate(websocket, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION,
-				       "out of memory");
-		*websocket->message = PEAL_BUFFER(websocket->max_message);
-		/* The announced length is known to be within bounds. */
-		peal_buffer_reserve(websocket->message, length + lws_remaining_packet_payload(wsi));
-	}
-	peal_buffer_append(websocket->message, data, length);
-	if (peal_buffer_error(websocket->message))
-		return violate(websocket, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory");
-	if (!last)
-		return 0;
-	/* The handler may cut the connection; the message is kept aside until it returns. */
-	struct peal_buffer *message = websocket->message;
-	websocket->message = NULL;
-	int r = deliver(websocket, message->bytes ? message->bytes : "", message->length, binary);
-	peal_buffer_deinit(message);
-	free(message);
-	return r;
-}
-
 static int add_headers(struct peal_websockets *websockets, struct lws *wsi,
 		       struct lws_process_html_args *args)
 {
@@ -194,8 +145,8 @@ static int add_headers(struct peal_websockets *websockets, struct lws *wsi,
 
 static void destroy(struct peal_websocket *websocket)
 {
-	tell_ended(websocket, PEAL_WEBSOCKET_CLOSED, NULL);
-	forget_message(websocket);
+	peal_websocket_tell_ended(websocket, PEAL_WEBSOCKET_CLOSED, NULL);
+	peal_websocket_forget_message(websocket);
 	peal_list_unlink(&websocket->link);
 	websocket->owner->count--;
 	websocket->owner->stats->websocket_connections--;
@@ -233,7 +184,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 	peal_loop_enter(websocket->owner->loop);
 	switch (reason) {
 	case LWS_CALLBACK_RECEIVE:
-		return receive(websocket, in, length);
+		return peal_websocket_receive(websocket, in, length);
 	case LWS_CALLBACK_SERVER_WRITEABLE:
 		if (websocket->cut)
 			return -1;
@@ -250,16 +201,16 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 		 * wrong. */
 		if (websocket->closing || websocket->cut)
 			return -1;
-		tell_ended(websocket, PEAL_WEBSOCKET_CLOSED, NULL);
+		peal_websocket_tell_ended(websocket, PEAL_WEBSOCKET_CLOSED, NULL);
 		return 0;
 	case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
 		/* A code is set when libwebsockets itself found a frame that breaks the protocol.
 		 */
 		if (lws_get_close_length(wsi) > 0)
-			tell_ended(websocket, PEAL_WEBSOCKET_VIOLATION, "invalid frame");
+			peal_websocket_tell_ended(websocket, PEAL_WEBSOCKET_VIOLATION, "invalid frame");
 		/* fall through */
 	case LWS_CALLBACK_CLOSED:
-		tell_ended(websocket, PEAL_WEBSOCKET_CLOSED, NULL);
+		peal_websocket_tell_ended(websocket, PEAL_WEBSOCKET_CLOSED, NULL);
 		websocket->cut = true;
 		return 0;
 	case LWS_CALLBACK_WSI_DESTROY:
@@ -361,6 +312,7 @@ int peal_websockets_new(struct peal_loop *loop, size_t read_bytes, struct peal_s
 	websockets->stats = stats;
 	websockets->log = log;
 	peal_list_init(&websockets->connections);
+	peal_list_init(&websockets->read_on);
 	peal_deadlines_init(&websockets->close_due, loop, PEAL_LIMIT_WEBSOCKET_CLOSE_MS, false,
 			    on_close_due);
 	int r = peal_uv_bridge_new(loop, &websockets->bridge);
@@ -368,6 +320,7 @@ int peal_websockets_new(struct peal_loop *loop, size_t read_bytes, struct peal_s
 		peal_websockets_free(websockets);
 		return r;
 	}
+	peal_uv_bridge_go_on(websockets->bridge, peal_websockets_read_on, websockets);
 	lws_set_log_level(LLL_ERR, on_lws_log);
 	websockets->protocols[0] = (struct lws_protocols){
 		.name = "peal",

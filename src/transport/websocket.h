@@ -16,6 +16,7 @@
 #include "loop/loop.h"
 
 struct lws;
+struct peal_pieces;
 struct peal_websocket;
 struct peal_websockets;
 
@@ -51,7 +52,7 @@ struct peal_websocket {
 	struct lws *wsi;
 	struct peal_list link;	       /* in owner->connections */
 	struct peal_deadline deadline; /* of an upgrade, of a close handshake, or of a cut */
-	struct peal_buffer *message;   /* a message in several pieces; NULL otherwise */
+	struct peal_pieces *message;   /* a message in several pieces; NULL otherwise */
 	size_t max_message;
 };
 

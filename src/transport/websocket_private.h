@@ -15,6 +15,7 @@ struct peal_websockets {
 	struct peal_stats *stats;
 	const struct peal_log *log;
 	struct peal_list connections;
+	struct peal_list read_on; /* messages that were read in part */
 	size_t count;
 	struct peal_deadlines close_due;
 	struct lws_protocols protocols[2];
@@ -23,6 +24,16 @@ struct peal_websockets {
 	struct peal_websocket *adopting;
 	const char *adopting_headers;
 };
+
+/* websocket.c */
+void peal_websocket_tell_ended(struct peal_websocket *websocket, enum peal_websocket_end how,
+			       const char *description);
+
+/* websocket_read.c: what libwebsockets has read. Return: 0; -1 when the connection is to end. */
+int peal_websocket_receive(struct peal_websocket *websocket, const char *data, size_t length);
+void peal_websocket_forget_message(struct peal_websocket *websocket);
+/* Read on where messages were read in part. Return: whether there were any. */
+bool peal_websockets_read_on(void *websockets);
 
 /* Return: NULL when the raw write keeps every frame intact on the installed library; what went
  * wrong. */

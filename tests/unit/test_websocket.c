@@ -108,14 +108,14 @@ static void turn(void)
 		ck_assert(condition);                                \
 	} while (0)
 
-static struct peal_websocket *connect_pair(int *ret_client)
+static struct peal_websocket *connect_pair_with(size_t max_message, int *ret_client)
 {
 	int fds[2];
 	char head[1024];
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	struct peal_websocket *websocket = peal_websocket_adopt(
-		websockets, fds[0], "dGhlIHNhbXBsZSBub25jZQ==", "X-Test: yes\r\n", 1000, &handler,
-		NULL);
+		websockets, fds[0], "dGhlIHNhbXBsZSBub25jZQ==", "X-Test: yes\r\n", max_message,
+		&handler, NULL);
 	ck_assert_ptr_nonnull(websocket);
 	ssize_t n = recv(fds[1], head, sizeof(head) - 1, 0);
 	ck_assert_int_gt(n, 0);
@@ -125,6 +125,11 @@ static struct peal_websocket *connect_pair(int *ret_client)
 	ck_assert_ptr_nonnull(strstr(head, "X-Test: yes\r\n"));
 	*ret_client = fds[1];
 	return websocket;
+}
+
+static struct peal_websocket *connect_pair(int *ret_client)
+{
+	return connect_pair_with(1000, ret_client);
 }
 
 static void send_frame(int fd, unsigned char first, const void *payload, size_t length)
@@ -192,6 +197,89 @@ START_TEST(delivers_messages_in_one_piece_and_in_many)
 	close(fd);
 	turn_until(heard.ended == 1);
 	ck_assert_int_eq(heard.how, PEAL_WEBSOCKET_CLOSED);
+	turn_until(peal_websockets_count(websockets) == 0);
+}
+END_TEST
+
+START_TEST(reads_what_is_there_of_a_message_in_one_turn)
+{
+	int fds[3];
+	char large[1000];
+	memset(large, 'x', sizeof(large));
+	for (int i = 0; i < 3; i++)
+		connect_pair(&fds[i]);
+	turn();
+	/* Four reads each. */
+	uint64_t turns = stats.loop_turns;
+	for (int i = 0; i < 3; i++)
+		send_frame(fds[i], 0x81, large, sizeof(large));
+	turn_until(heard.messages == 3);
+	ck_assert_uint_eq(heard.bytes, sizeof(large));
+	ck_assert_uint_le(stats.loop_turns - turns, 2);
+	/* What is behind it is not lost either, and half a message waits for its rest. */
+	send_frame(fds[0], 0x81, large, sizeof(large));
+	send_frame(fds[0], 0x81, "next", 4);
+	send_frame(fds[1], 0x01, large, 700);
+	turn_until(heard.messages == 5);
+	for (int i = 0; i < 5; i++)
+		turn();
+	ck_assert_uint_eq(heard.messages, 5);
+	send_frame(fds[1], 0x80, "end", 3);
+	turn_until(heard.messages == 6);
+	ck_assert_uint_eq(heard.bytes, 703);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+	turn_until(peal_websockets_count(websockets) == 0);
+}
+END_TEST
+
+START_TEST(survives_that_it_is_cut_while_it_is_read_on)
+{
+	char large[1000];
+	memset(large, 'x', sizeof(large));
+	for (int how = 0; how < 2; how++) {
+		int fd, other;
+		connect_pair(&fd);
+		connect_pair(&other);
+		turn();
+		heard.messages = 0;
+		send_frame(fd, 0x81, large, sizeof(large));
+		send_frame(fd, 0x81, how ? "close me" : "cut me", how ? 8 : 6);
+		send_frame(fd, 0x81, large, sizeof(large));
+		send_frame(fd, 0x81, large, sizeof(large));
+		send_frame(other, 0x81, large, sizeof(large));
+		turn_until(heard.messages == 3);
+		for (int i = 0; i < 5; i++)
+			turn();
+		ck_assert_uint_eq(heard.messages, 3);
+		close(fd);
+		/* Half a message goes with its connection. */
+		send_frame(other, 0x01, large, 900);
+		close(other);
+		turn_until(peal_websockets_count(websockets) == 0);
+		ck_assert_uint_eq(heard.messages, 3);
+		heard.text[0] = '\0';
+	}
+}
+END_TEST
+
+START_TEST(a_very_long_message_does_not_keep_the_turn)
+{
+	enum { LENGTH = 180000 };
+	static char frame[LENGTH + 14] = { (char)0x82, (char)0xff };
+	int fd, room = 2 * LENGTH;
+	connect_pair_with(LENGTH, &fd);
+	turn();
+	frame[7] = (char)(LENGTH >> 16);
+	frame[8] = (char)(LENGTH >> 8);
+	frame[9] = (char)LENGTH;
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)), 0);
+	ck_assert_int_eq(send(fd, frame, sizeof(frame), 0), sizeof(frame));
+	uint64_t turns = stats.loop_turns;
+	turn_until(heard.messages == 1);
+	ck_assert_uint_eq(heard.bytes, LENGTH);
+	ck_assert_uint_ge(stats.loop_turns - turns, 2);
+	close(fd);
 	turn_until(peal_websockets_count(websockets) == 0);
 }
 END_TEST
@@ -407,6 +495,9 @@ END_TEST
 
 UNIT_MAIN_WITH("websocket", set_up, tear_down, proves_the_raw_write_on_the_installed_library,
 	       delivers_messages_in_one_piece_and_in_many,
+	       reads_what_is_there_of_a_message_in_one_turn,
+	       survives_that_it_is_cut_while_it_is_read_on,
+	       a_very_long_message_does_not_keep_the_turn,
 	       closes_with_1009_when_a_message_is_too_long, counts_the_pieces_of_a_message_together,
 	       closes_with_1007_when_text_is_not_utf8, accepts_a_message_of_exactly_the_limit,
 	       sends_an_empty_close_frame_and_waits_for_the_echo,
