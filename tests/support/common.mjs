@@ -20,14 +20,21 @@ export async function within(promise, what, ms = patience) {
 	}
 }
 
-// A port that nobody listens on.
+// A port that nobody listens on, and that no connection of another test gets meanwhile: those are of higher numbers.
 export async function freePort() {
-	const server = net.createServer().listen(0, "127.0.0.1");
-	await once(server, "listening");
-	const { port } = server.address();
-	server.close();
-	await once(server, "close");
-	return port;
+	for (;;) {
+		const port = 16384 + Math.floor(Math.random() * 16384);
+		const server = net.createServer();
+		try {
+			await once(server.listen(port, "127.0.0.1"), "listening");
+		} catch (problem) {
+			if (problem.code !== "EADDRINUSE") throw problem;
+			continue;
+		}
+		server.close();
+		await once(server, "close");
+		return port;
+	}
 }
 
 // Starts a redis-server and waits until it accepts. Who starts it has to end it.
