@@ -101,10 +101,23 @@ static bool is_trusted(const struct peal_http_server *server,
 	return false;
 }
 
+/* 1.2.3.4, without the printf() of inet_ntop(): it is done for each request. */
+static void print_ipv4(const uint8_t bytes[4], char *at)
+{
+	for (size_t i = 0; i < 4; i++) {
+		if (bytes[i] >= 100)
+			*at++ = (char)('0' + bytes[i] / 100);
+		if (bytes[i] >= 10)
+			*at++ = (char)('0' + bytes[i] / 10 % 10);
+		*at++ = (char)('0' + bytes[i] % 10);
+		*at++ = i < 3 ? '.' : '\0';
+	}
+}
+
 static void print(const struct peal_http_address *address, char *buffer, size_t size)
 {
 	if (is_mapped(address))
-		inet_ntop(AF_INET, address->bytes + 12, buffer, (socklen_t)size);
+		print_ipv4(address->bytes + 12, buffer);
 	else
 		inet_ntop(AF_INET6, address->bytes, buffer, (socklen_t)size);
 }

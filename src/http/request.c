@@ -8,6 +8,12 @@
 
 #include "http/private.h"
 
+/* Is @query the end of @url, as it is in requests that were received? */
+static bool is_end_of(const char *query, const char *url, size_t url_length)
+{
+	return query >= url && query <= url + url_length;
+}
+
 static char *copy_text(char **end, const char *text)
 {
 	size_t size = strlen(text) + 1;
@@ -19,8 +25,11 @@ static char *copy_text(char **end, const char *text)
 struct peal_request *peal_request_copy(const struct peal_request *request)
 {
 	size_t size = sizeof(*request) + request->header_count * sizeof(struct peal_header);
-	size_t texts = strlen(request->method) + strlen(request->url) + strlen(request->query) +
-		       strlen(request->address) + 4;
+	size_t url_length = strlen(request->url);
+	size_t texts = strlen(request->method) + url_length + strlen(request->address) + 3;
+	bool shares = is_end_of(request->query, request->url, url_length);
+	if (!shares)
+		texts += strlen(request->query) + 1;
 	for (size_t i = 0; i < request->header_count; i++)
 		texts += strlen(request->headers[i].name) + strlen(request->headers[i].value) + 2;
 	struct peal_request *copy = malloc(size + texts);
@@ -31,7 +40,8 @@ struct peal_request *peal_request_copy(const struct peal_request *request)
 	*copy = *request;
 	copy->method = copy_text(&end, request->method);
 	copy->url = copy_text(&end, request->url);
-	copy->query = copy_text(&end, request->query);
+	copy->query = shares ? copy->url + (request->query - request->url)
+			     : copy_text(&end, request->query);
 	copy->address = copy_text(&end, request->address);
 	copy->headers = headers;
 	for (size_t i = 0; i < request->header_count; i++) {

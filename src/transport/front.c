@@ -129,16 +129,25 @@ static bool origin_valid(const char *origin)
 	return true;
 }
 
+/* 16 bytes in base64. */
+static bool key_valid(const char *key)
+{
+	size_t length = 0;
+	while ((key[length] >= 'A' && key[length] <= 'Z') ||
+	       (key[length] >= 'a' && key[length] <= 'z') ||
+	       (key[length] >= '0' && key[length] <= '9') || key[length] == '+' ||
+	       key[length] == '/')
+		length++;
+	return length == 22 && !strcmp(key + length, "==");
+}
+
 bool peal_front_check_websocket(struct peal_front *front, struct peal_http_request *request)
 {
 	const struct peal_request *head = peal_http_request_request(request);
 	const char *key = peal_request_header(head, "sec-websocket-key");
 	const char *version = peal_request_header(head, "sec-websocket-version");
-	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const char *message = NULL;
-	if (!key || strlen(key) != 24 || strspn(key, alphabet) != 22 ||
-	    strcmp(key + 22, "==") != 0) {
+	if (!key || !key_valid(key)) {
 		message = "Missing or invalid Sec-WebSocket-Key header";
 	} else if (!version || (strcmp(version, "13") != 0 && strcmp(version, "8") != 0)) {
 		message = "Missing or invalid Sec-WebSocket-Version header";

@@ -232,6 +232,8 @@ START_TEST(a_proxy_that_is_trusted_says_who_the_client_is)
 		  "1.2.3.4 plain" },
 		{ "127.0.0.1", "X-Forwarded-For: [2001:db8::1]:99\r\n", "2001:db8::1 plain" },
 		{ "127.0.0.1", "X-Forwarded-For: 1.2.3.4:99\r\n", "1.2.3.4 plain" },
+		{ "127.0.0.1", "X-Forwarded-For: 255.100.99.10\r\n", "255.100.99.10 plain" },
+		{ "127.0.0.1", "X-Forwarded-For: 109.9.0.200\r\n", "109.9.0.200 plain" },
 		{ "127.0.0.1", "X-Forwarded-For: 1.2.3.4, <script>\r\n", "127.0.0.1 plain" },
 		{ "127.0.0.1", "X-Forwarded-For: ,\r\n", "127.0.0.1 plain" },
 		{ "127.0.0.1", "X-Forwarded-Proto: https, http\r\n", "127.0.0.1 plain" },

@@ -299,6 +299,17 @@ START_TEST(a_copy_of_a_request_stands_alone)
 	ck_assert_str_eq(copy->headers[1].name, "X");
 	ck_assert_str_eq(copy->headers[1].value, "");
 	free(copy);
+
+	/* An application's own may have its query elsewhere, or none. */
+	request = (struct peal_request){
+		.method = "GET", .url = "/a", .query = "d=e", .address = "::1"
+	};
+	copy = peal_request_copy(&request);
+	ck_assert_ptr_nonnull(copy);
+	ck_assert_str_eq(copy->url, "/a");
+	ck_assert_str_eq(copy->query, "d=e");
+	ck_assert_str_eq(copy->address, "::1");
+	free(copy);
 }
 END_TEST
 
