@@ -1,4 +1,4 @@
-/* How things are counted, and those that are counted in wire.c: they need no rig. */
+/* How things are counted, and those that are counted in wire.c and open.c: they need no rig. */
 #ifndef PEAL_TESTS_BUDGET_BUDGET_H
 #define PEAL_TESTS_BUDGET_BUDGET_H
 
@@ -15,5 +15,7 @@ void count_end(const char *name, uint64_t times);
 void count_codec(void);
 /* The request that opens a WebSocket. */
 void count_request(void);
+/* A connection with this request, from the accepting to its session. In open.c. */
+void count_open(const char *request, size_t length);
 
 #endif

@@ -151,4 +151,5 @@ void count_request(void)
 			count_end("request for a WebSocket read", 100);
 	}
 	rig_require(good, "a request was refused");
+	count_open(request, sizeof(request) - 1);
 }
