@@ -436,31 +436,59 @@ START_TEST(queues_a_run_of_frames_together)
 }
 END_TEST
 
-/* A model: what goes in comes out in order, whatever the sizes of the bites. */
-START_TEST(the_outbox_keeps_order_over_its_sequences)
+/* A transport that only counts, for many sessions. */
+static void counter_flush(struct peal_session *s)
 {
-	struct peal_outbox_pool pool = { .stats = &stats };
-	struct peal_outbox outbox = { 0 };
-	struct peal_frame *frames[200], *seen[200];
-	unsigned pushed = 0, popped = 0;
-	for (unsigned i = 0; i < 200; i++)
-		frames[i] = peal_frame_new_copy(&stats, false, &(char){ (char)i }, 1);
-	srand(3);
-	while (popped < 200) {
-		for (int n = rand() % 40; n > 0 && pushed < 200; n--)
-			ck_assert_int_eq(peal_outbox_push(&outbox, &pool, frames[pushed++]), 0);
-		size_t count = peal_outbox_peek(&outbox, seen, (size_t)rand() % 50);
-		for (size_t i = 0; i < count; i++)
-			ck_assert_ptr_eq(seen[i], frames[popped + i]);
-		ck_assert_uint_eq(outbox.bytes, pushed - popped);
-		peal_outbox_pop(&outbox, &pool, count);
-		popped += (unsigned)count;
+	writes += s->outbox.count > 0;
+	peal_outbox_clear(&s->outbox, &s->engine->outbox_pool);
+}
+
+static void counter_release(struct peal_session *s, enum peal_release how)
+{
+	(void)s;
+	(void)how;
+}
+
+static const struct peal_transport counter = { "counter", recorder_writable, counter_flush,
+					       recorder_finish, counter_release };
+
+static struct peal_session *open_counted(void)
+{
+	struct peal_session *opened;
+	ck_assert_int_eq(
+		peal_session_create(engine, &counter, make_request(), false, true, &opened), 0);
+	peal_session_opened(opened);
+	forget();
+	return opened;
+}
+
+/* More than one turn flushes them. */
+START_TEST(who_is_closed_while_many_are_queued_is_left_out_and_nobody_else)
+{
+	enum { COUNT = 1500 };
+	static struct peal_session *sessions[COUNT];
+	for (size_t i = 0; i < COUNT; i++)
+		sessions[i] = open_counted();
+	peal_loop_step(loop);
+	for (size_t round = 0; round < 20; round++) {
+		for (size_t i = 0; i < COUNT; i++)
+			ck_assert_int_eq(peal_session_send(sessions[i], "x", 1, false), 0);
+		for (size_t i = round; i < COUNT; i += 7) {
+			peal_session_discard(sessions[i]);
+			sessions[i] = open_counted();
+		}
+		writes = 0;
+		peal_loop_step(loop);
+		/* What was sent to those that are left, and the handshakes of the new ones. */
+		ck_assert_uint_eq(writes, COUNT);
+		ck_assert_uint_eq(stats.outbox_bytes, 0);
+		ck_assert_uint_eq(stats.sessions, COUNT + 1);
 	}
-	ck_assert(peal_outbox_empty(&outbox));
-	ck_assert_ptr_null(outbox.sequence);
-	ck_assert_ptr_null(pool.newest);
-	for (unsigned i = 0; i < 200; i++)
-		peal_frame_unref(frames[i]);
+	for (size_t i = 0; i < COUNT; i++) {
+		peal_session_discard(sessions[i]);
+		peal_loop_step(loop);
+		forget();
+	}
 }
 END_TEST
 
@@ -566,5 +594,6 @@ UNIT_MAIN_WITH("session", set_up, tear_down, announces_exactly_the_five_keys_in_
 	       closes_when_the_client_says_so,
 	       sends_binary_as_base64_to_a_client_that_cannot_take_it,
 	       refuses_text_that_is_not_utf8, queues_a_run_of_frames_together,
-	       the_outbox_keeps_order_over_its_sequences, refuses_an_id_that_cannot_stand_in_a_url,
-	       an_id_begins_with_the_prefix_and_a_dot, refuses_options_out_of_range)
+	       who_is_closed_while_many_are_queued_is_left_out_and_nobody_else,
+	       refuses_an_id_that_cannot_stand_in_a_url, an_id_begins_with_the_prefix_and_a_dot,
+	       refuses_options_out_of_range)
