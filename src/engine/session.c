@@ -281,69 +281,55 @@ static void close_without_memory(struct peal_session *session)
 	peal_session_close_for(session, "transport error", "out of memory", PEAL_RELEASE_CUT);
 }
 
-/* What queue() comes to for a text frame that is all, and a session that holds nothing. */
-static inline int queue_text(struct peal_session *session, struct peal_frame *frame)
+/*
+ * Queue a run behind the barrier with @hold, else in the outbox. A @simple one is one frame of text
+ * for a session that holds nothing: that is what most broadcasts do for each session, and the
+ * compiler makes a short piece of it.
+ */
+static inline __attribute__((always_inline)) int queue(struct peal_session *session,
+						       struct peal_frame *run, bool hold,
+						       bool simple)
 {
 	struct peal_engine *engine = session->engine;
 	struct peal_outbox *outbox = &session->outbox;
 	if (session->state != PEAL_SESSION_OPEN)
 		return -EPIPE;
-	if (peal_outbox_push(outbox, &engine->outbox_pool, frame) < 0) {
-		close_without_memory(session);
-		return -EPIPE;
-	}
-	engine->outbox_pool.stats->frames_queued++;
-	if (outbox->bytes + outbox->count * (size_t)PEAL_LIMIT_OUTBOX_FRAME_BYTES >
-	    engine->options.outbox_limit) {
-		close_over_limit(session, outbox->bytes);
-		return -EPIPE;
-	}
-	peal_session_mark_dirty(session);
-	return 0;
-}
-
-static bool is_text(const struct peal_frame *run)
-{
-	return !run->binary && !run->next;
-}
-
-static int queue(struct peal_session *session, struct peal_frame *run, bool hold)
-{
-	struct peal_engine *engine = session->engine;
-	if (session->state != PEAL_SESSION_OPEN)
-		return -EPIPE;
-	for (struct peal_frame *frame = run; frame; frame = frame->next) {
+	for (struct peal_frame *frame = run; frame; frame = simple ? NULL : frame->next) {
 		struct peal_frame *form = frame;
-		if (frame->binary && session->base64)
+		if (!simple && frame->binary && session->base64)
 			form = peal_session_base64_of(frame);
 		int r = -ENOMEM;
 		if (form)
 			r = hold ? peal_held_push(session, form)
-				 : peal_outbox_push(&session->outbox, &engine->outbox_pool, form);
+				 : peal_outbox_push(outbox, &engine->outbox_pool, form);
 		if (r < 0) {
 			close_without_memory(session);
 			return -EPIPE;
 		}
-		engine->context->stats->frames_queued++;
+		engine->outbox_pool.stats->frames_queued++;
 	}
-	size_t bytes = session->outbox.bytes + peal_held_bytes(session);
-	size_t count = session->outbox.count + peal_held_count(session);
+	size_t bytes = outbox->bytes, count = outbox->count;
+	if (!simple && session->held) {
+		bytes += peal_held_bytes(session);
+		count += peal_held_count(session);
+	}
 	if (bytes + count * PEAL_LIMIT_OUTBOX_FRAME_BYTES > engine->options.outbox_limit) {
 		close_over_limit(session, bytes);
 		return -EPIPE;
 	}
-	if (hold)
-		peal_held_settle(session);
-	else
+	if (!hold) {
 		peal_session_mark_dirty(session);
+		return 0;
+	}
+	peal_held_settle(session);
 	return session->state == PEAL_SESSION_OPEN ? 0 : -EPIPE;
 }
 
 int peal_session_queue(struct peal_session *session, struct peal_frame *run)
 {
-	if (!session->held && is_text(run))
-		return queue_text(session, run);
-	return queue(session, run, session->held != NULL);
+	if (session->held)
+		return queue(session, run, true, false);
+	return queue(session, run, false, false);
 }
 
 /* So many sessions ahead the lines of one are fetched: memory takes as long as a few of them. */
@@ -352,23 +338,23 @@ int peal_session_queue(struct peal_session *session, struct peal_frame *run)
 size_t peal_sessions_queue(struct peal_session *const *sessions, size_t count,
 			   struct peal_frame *run)
 {
-	bool text = is_text(run);
+	bool text = !run->binary && !run->next;
 	size_t queued = 0;
 	for (size_t i = 0; i < count; i++) {
 		struct peal_session *session = sessions[i];
 		if (i + AHEAD < count)
 			peal_session_prefetch(sessions[i + AHEAD]);
 		if (text && !session->held)
-			queued += !queue_text(session, run);
+			queued += !queue(session, run, false, true);
 		else
-			queued += !queue(session, run, session->held != NULL);
+			queued += !peal_session_queue(session, run);
 	}
 	return queued;
 }
 
 int peal_session_queue_now(struct peal_session *session, struct peal_frame *run)
 {
-	return queue(session, run, false);
+	return queue(session, run, false, false);
 }
 
 int peal_session_send(struct peal_session *session, const void *data, size_t length, bool binary)
