@@ -416,6 +416,7 @@ int main(int argc, char **argv)
 	count_begin();
 	rig_disconnect_from(RIG_CLIENTS - 400);
 	count_end("disconnect, 10 000 clients", 400);
+	count_polling();
 	report();
 	rig_end();
 	return 0;

@@ -18,4 +18,7 @@ void count_request(void);
 /* A connection with this request, from the accepting to its session. In open.c. */
 void count_open(const char *request, size_t length);
 
+/* Clients over HTTP long-polling, on top of the rig and gone afterwards. In polling.c. */
+void count_polling(void);
+
 #endif

@@ -136,6 +136,7 @@ void rig_begin(void)
 		.barrier = &rig.barrier,
 	};
 	peal_engine_options_init(&engine);
+	engine.path = "/socket.io/";
 	rig_require(!peal_engine_create(&rig.context, &engine, &peal_server_engine_handlers,
 					rig.server, &rig.engine),
 		    "no engine");

@@ -34,14 +34,14 @@ struct rig {
 	struct peal_server *server;
 	struct peal_namespace *io;
 	struct peal_websocket websockets[RIG_CLIENTS]; /* by the order of connecting */
-	struct peal_socket *sockets[RIG_CLIENTS];
-	size_t count;	   /* of clients, also those that have gone */
-	uint64_t writes;   /* that would have been system calls */
-	uint64_t bytes;	   /* that were written */
-	uint64_t received; /* events */
-	uint64_t answers;  /* in finished rounds */
-	uint64_t chance;   /* where the sequence of random bytes is; set before rig_begin() */
-	char last[256];	   /* the payload of the frame that was written last */
+	struct peal_socket *sockets[RIG_CLIENTS + 1];  /* and the latest of those beyond */
+	size_t count;				       /* of clients, also those that have gone */
+	uint64_t writes;			       /* that would have been system calls */
+	uint64_t bytes;				       /* that were written */
+	uint64_t received;			       /* events */
+	uint64_t answers;			       /* in finished rounds */
+	uint64_t chance; /* where the sequence of random bytes is; set before rig_begin() */
+	char last[256];	 /* the payload of the frame that was written last */
 };
 
 extern struct rig rig;
