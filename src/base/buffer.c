@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -52,4 +53,25 @@ void peal_buffer_append_format(struct peal_buffer *buffer, const char *format, .
 	vsnprintf(to, (size_t)length + 1, format, list);
 	va_end(list);
 	buffer->length += (size_t)length;
+}
+
+static void append_digits(struct peal_buffer *buffer, bool minus, uint64_t number)
+{
+	char digits[24], *at = digits + sizeof(digits);
+	do
+		*--at = (char)('0' + number % 10);
+	while (number /= 10);
+	if (minus)
+		*--at = '-';
+	peal_buffer_append(buffer, at, (size_t)(digits + sizeof(digits) - at));
+}
+
+void peal_buffer_append_natural(struct peal_buffer *buffer, uint64_t number)
+{
+	append_digits(buffer, false, number);
+}
+
+void peal_buffer_append_integer(struct peal_buffer *buffer, int64_t number)
+{
+	append_digits(buffer, number < 0, number < 0 ? -(uint64_t)number : (uint64_t)number);
 }

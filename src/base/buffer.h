@@ -6,6 +6,7 @@
 #define PEAL_BASE_BUFFER_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct peal_buffer {
@@ -23,6 +24,9 @@ void peal_buffer_deinit(struct peal_buffer *buffer);
 char *peal_buffer_grow(struct peal_buffer *buffer, size_t extra);
 void peal_buffer_append_format(struct peal_buffer *buffer, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* In decimal, without what printf() costs. */
+void peal_buffer_append_natural(struct peal_buffer *buffer, uint64_t number);
+void peal_buffer_append_integer(struct peal_buffer *buffer, int64_t number);
 
 /* Make room for @extra more bytes and a NUL, and return where to write them; NULL on failure. Tell
  * peal_buffer_wrote() what was written. */

@@ -6,7 +6,6 @@
 #include "protocol/args.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,7 +36,9 @@ static int encode_bytes(struct peal_buffer *out, const struct peal_arg *arg,
 		return PEAL_EMIT_E_INVALID;
 	if (*attachment_count == PEAL_LIMIT_ATTACHMENTS || arg->length > PEAL_LIMIT_FRAME_BYTES)
 		return PEAL_EMIT_E_TOO_LARGE;
-	peal_buffer_append_format(out, "{\"_placeholder\":true,\"num\":%zu}", *attachment_count);
+	peal_buffer_append_text(out, "{\"_placeholder\":true,\"num\":");
+	peal_buffer_append_natural(out, *attachment_count);
+	peal_buffer_append_char(out, '}');
 	attachments[(*attachment_count)++] =
 		(struct peal_bytes){ arg->value.bytes ? arg->value.bytes : "", arg->length };
 	return 0;
@@ -54,10 +55,10 @@ static int encode_value(struct peal_buffer *out, const struct peal_arg *arg)
 		peal_buffer_append_text(out, arg->value.boolean ? "true" : "false");
 		return 0;
 	case PEAL_ARG_INT:
-		peal_buffer_append_format(out, "%" PRId64, arg->value.integer);
+		peal_buffer_append_integer(out, arg->value.integer);
 		return 0;
 	case PEAL_ARG_UINT:
-		peal_buffer_append_format(out, "%" PRIu64, arg->value.natural);
+		peal_buffer_append_natural(out, arg->value.natural);
 		return 0;
 	case PEAL_ARG_DOUBLE:
 		peal_json_append_double(out, arg->value.number);

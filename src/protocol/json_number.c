@@ -148,7 +148,7 @@ void peal_json_append_double(struct peal_buffer *out, double number)
 	}
 	if (fabs(number) <= 9007199254740992.0 && number == (double)(int64_t)number) {
 		/* −0 prints as 0. */
-		peal_buffer_append_format(out, "%" PRId64, (int64_t)number);
+		peal_buffer_append_integer(out, (int64_t)number);
 		return;
 	}
 	if (number < 0) {

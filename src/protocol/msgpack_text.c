@@ -46,18 +46,11 @@ bool peal_msgpack_is_undefined(const struct peal_msgpack_item *item)
 
 static void put_integer(struct peal_buffer *out, int64_t value)
 {
-	char digits[24], *at = digits + sizeof(digits);
-	uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
-	if (rest > UINT64_C(9007199254740992)) {
+	const int64_t exact = INT64_C(9007199254740992);
+	if (value > exact || value < -exact)
 		peal_json_append_double(out, (double)value);
-		return;
-	}
-	do
-		*--at = (char)('0' + rest % 10);
-	while (rest /= 10);
-	if (value < 0)
-		*--at = '-';
-	peal_buffer_append(out, at, (size_t)(digits + sizeof(digits) - at));
+	else
+		peal_buffer_append_integer(out, value);
 }
 
 static void repair(struct peal_buffer *out, const char *bytes, size_t length)

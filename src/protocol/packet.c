@@ -291,12 +291,14 @@ void peal_packet_append_head(struct peal_buffer *out, enum peal_packet_type type
 			     size_t namespace_length, uint64_t id)
 {
 	peal_buffer_append(out, (char[]){ '4', (char)('0' + type) }, 2);
-	if (is_binary(type))
-		peal_buffer_append_format(out, "%u-", attachments);
+	if (is_binary(type)) {
+		peal_buffer_append_natural(out, attachments);
+		peal_buffer_append_char(out, '-');
+	}
 	if (namespace_length != 1 || *namespace_name != '/') {
 		peal_buffer_append(out, namespace_name, namespace_length);
 		peal_buffer_append_char(out, ',');
 	}
 	if (id != PEAL_PACKET_NO_ID)
-		peal_buffer_append_format(out, "%llu", (unsigned long long)id);
+		peal_buffer_append_natural(out, id);
 }

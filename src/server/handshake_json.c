@@ -2,7 +2,6 @@
  * The handshake object as JSON: headers, time, address, xdomain, secure, issued, url, query, auth,
  * as the reference shows it to other servers.
  */
-#include <inttypes.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -156,7 +155,7 @@ void peal_handshake_append(struct peal_buffer *out, const struct peal_socket *so
 	append_bool(out, "xdomain", request->xdomain);
 	append_bool(out, "secure", request->secure);
 	append_key(out, false, "issued");
-	peal_buffer_append_format(out, "%" PRIu64, request->issued_ms);
+	peal_buffer_append_natural(out, request->issued_ms);
 	append_text(out, "url", request->url);
 	append_key(out, false, "query");
 	append_query(out, request->query);

@@ -78,6 +78,26 @@ START_TEST(formatted_text_is_appended_and_bounded_by_the_ceiling)
 }
 END_TEST
 
+START_TEST(numbers_are_appended_in_decimal)
+{
+	struct peal_buffer buffer = PEAL_BUFFER(1000);
+	peal_buffer_append_natural(&buffer, 0);
+	peal_buffer_append_char(&buffer, ' ');
+	peal_buffer_append_natural(&buffer, UINT64_MAX);
+	peal_buffer_append_char(&buffer, ' ');
+	peal_buffer_append_integer(&buffer, 1090);
+	peal_buffer_append_char(&buffer, ' ');
+	peal_buffer_append_integer(&buffer, -1);
+	peal_buffer_append_char(&buffer, ' ');
+	peal_buffer_append_integer(&buffer, INT64_MAX);
+	peal_buffer_append_char(&buffer, ' ');
+	peal_buffer_append_integer(&buffer, INT64_MIN);
+	ck_assert_str_eq(buffer.bytes, "0 18446744073709551615 1090 -1 9223372036854775807 "
+				       "-9223372036854775808");
+	peal_buffer_deinit(&buffer);
+}
+END_TEST
+
 START_TEST(reserved_room_may_be_written_directly)
 {
 	struct peal_buffer buffer = PEAL_BUFFER(1000);
@@ -108,5 +128,5 @@ UNIT_MAIN("buffer", what_is_appended_is_there_and_ends_with_a_nul,
 	  a_buffer_grows_up_to_its_ceiling_exactly,
 	  the_first_failure_sticks_until_the_buffer_is_cleared,
 	  a_length_near_the_largest_size_does_not_wrap_around,
-	  formatted_text_is_appended_and_bounded_by_the_ceiling,
+	  formatted_text_is_appended_and_bounded_by_the_ceiling, numbers_are_appended_in_decimal,
 	  reserved_room_may_be_written_directly, appending_nothing_to_an_empty_buffer_is_no_failure)
