@@ -80,17 +80,18 @@ static enum peal_redis_type type_of(const redisReadTask *task)
 static void *create_string(const redisReadTask *task, char *bytes, size_t length)
 {
 	struct peal_redis_reader *reader = reader_of(task);
-	struct peal_redis_value value = { .type = type_of(task),
-					  .length = length,
-					  .integer = (int64_t)reader->text.length };
-	peal_buffer_append(&reader->text, bytes, length);
-	peal_buffer_append_char(&reader->text, '\0');
-	if (peal_buffer_error(&reader->text)) {
+	int64_t offset = (int64_t)reader->text.length;
+	char *to = peal_buffer_reserve(&reader->text, length + 1);
+	if (!to) {
 		reader->too_large = peal_buffer_error(&reader->text) == -EMSGSIZE;
 		reader->out_of_memory = !reader->too_large;
 		return NULL;
 	}
-	return add(task, &value);
+	memcpy(to, bytes, length);
+	to[length] = '\0';
+	peal_buffer_wrote(&reader->text, length + 1);
+	return add(task, &(struct peal_redis_value){
+				 .type = type_of(task), .length = length, .integer = offset });
 }
 
 static void *create_array(const redisReadTask *task, int count)

@@ -110,23 +110,35 @@ static bool is_released(struct peal_publisher *publisher, const struct peal_publ
 				    publisher->options.reached(item->number, publisher->userdata));
 }
 
-/* Return: false when the connection did not take it; it then still waits. */
-static bool write_item(struct peal_publisher *publisher, struct peal_publish *item)
+static int write_command(struct peal_publisher *publisher, const struct peal_publish *item,
+			 const char *channel, const char *payload)
 {
-	const char *words[] = { "PUBLISH", item->bytes, item->bytes + item->channel_length };
+	const char *words[] = { "PUBLISH", channel, payload };
 	const size_t lengths[] = { 7, item->channel_length, item->length - item->channel_length };
-	int r = peal_redis_command(publisher->connection, 3, words, lengths);
-	if (r == -ENOTCONN)
-		return false;
-	peal_publisher_dequeue(publisher, item);
+	return peal_redis_command(publisher->connection, 3, words, lengths);
+}
+
+/* It waits for the reply from now on, unless it could not be written. @item is in no list. */
+static void was_written(struct peal_publisher *publisher, struct peal_publish *item, int r)
+{
 	if (r) {
 		peal_publisher_end(publisher, item, PEAL_SENT_DROPPED, UINT32_MAX);
-		return true;
+		return;
 	}
 	free(item->bytes);
 	item->bytes = NULL;
 	peal_list_append(&publisher->unanswered, &item->link);
 	publisher->unanswered_count++;
+}
+
+/* Return: false when the connection did not take it; it then still waits. */
+static bool write_item(struct peal_publisher *publisher, struct peal_publish *item)
+{
+	int r = write_command(publisher, item, item->bytes, item->bytes + item->channel_length);
+	if (r == -ENOTCONN)
+		return false;
+	peal_publisher_dequeue(publisher, item);
+	was_written(publisher, item, r);
 	return true;
 }
 
@@ -151,24 +163,18 @@ void peal_publisher_look(struct peal_publisher *publisher)
 
 /* --- sending --- */
 
-static struct peal_publish *new_item(const struct peal_buffer *channel,
-				     const struct peal_buffer *payload)
+/* What has to wait keeps its bytes. False without memory. */
+static bool keep_bytes(struct peal_publish *item, const struct peal_buffer *channel,
+		       const struct peal_buffer *payload)
 {
-	struct peal_publish *item = calloc(1, sizeof(*item));
-	size_t length = channel->length + payload->length;
-	if (item)
-		item->bytes = malloc(length ? length : 1);
-	if (!item || !item->bytes) {
-		free(item);
-		return NULL;
-	}
-	item->channel_length = channel->length;
-	item->length = length;
+	item->bytes = malloc(item->length ? item->length : 1);
+	if (!item->bytes)
+		return false;
 	if (channel->length)
 		memcpy(item->bytes, channel->bytes, channel->length);
 	if (payload->length)
 		memcpy(item->bytes + channel->length, payload->bytes, payload->length);
-	return item;
+	return true;
 }
 
 /* Whether it would be written at once. */
@@ -183,9 +189,11 @@ int peal_publisher_send(struct peal_publisher *publisher, const struct peal_buff
 			const struct peal_buffer *payload, unsigned flags, uint64_t ticket,
 			unsigned expires_ms)
 {
-	struct peal_publish *item = new_item(channel, payload);
+	struct peal_publish *item = calloc(1, sizeof(*item));
 	if (!item)
 		return -ENOMEM;
+	item->channel_length = channel->length;
+	item->length = channel->length + payload->length;
 	item->flags = flags;
 	item->ticket = ticket;
 	item->number = publisher->options.number && !(flags & PEAL_PUBLISH_URGENT)
@@ -194,7 +202,19 @@ int peal_publisher_send(struct peal_publisher *publisher, const struct peal_buff
 	item->late = !publisher->connected || (publisher->held && !(flags & PEAL_PUBLISH_URGENT));
 	if (expires_ms)
 		item->due_ms = peal_publisher_now_ms(publisher) + expires_ms;
-	if (!way_is_free(publisher, item) && !peal_publisher_make_room(publisher, item)) {
+	bool free_way = way_is_free(publisher, item);
+	if (free_way) {
+		int r = write_command(publisher, item, channel->bytes, payload->bytes);
+		if (r != -ENOTCONN) {
+			was_written(publisher, item, r);
+			return 0;
+		}
+	}
+	if (!keep_bytes(item, channel, payload)) {
+		free(item);
+		return -ENOMEM;
+	}
+	if (!free_way && !peal_publisher_make_room(publisher, item)) {
 		if (may_complain(publisher, COMPLAINT_FULL))
 			peal_log(publisher->options.log, PEAL_LOG_WARNING,
 				 "the queue for Redis is full, messages are dropped",
