@@ -62,6 +62,7 @@ class Bench:
         self.logs = logs
         self.clusters = {}
         self.loads = {}
+        self.counted = {}
 
     def __enter__(self):
         return self
@@ -91,12 +92,14 @@ class Bench:
             cluster.check()
 
     def slice(self, arm, seconds):
-        """One measured part of an arm, with what the nodes have counted meanwhile, where they say it."""
-        cluster = self.clusters[arm.name]
-        before = cluster.counters()
+        """One measured part of an arm, with what the nodes have counted since the last, where they say it.
+
+        They are asked after the part: before it, that would warm up the one that can be asked.
+        """
         part = checked(arm, self.loads[arm.name].measure(seconds))
-        after = cluster.counters()
-        if before:
+        before, after = self.counted[arm.name], self.clusters[arm.name].counters()
+        self.counted[arm.name] = after
+        if after:
             part["writes"] = after["writes"] - before["writes"]
             part["waiting_bytes"] = after["outbox_bytes"]
         self.check()
@@ -108,6 +111,7 @@ class Bench:
             if self.scenario.fill:
                 checked(arm, self.loads[arm.name].messages(self.scenario.fill, FILL_PATIENCE))
         wait(SETTLE, self.clusters.values())
+        self.counted = {arm.name: self.clusters[arm.name].counters() for arm in self.arms}
 
     def say(self, number, arm, figures):
         names = [name for name in dict.fromkeys((self.scenario.main, "cpu")) if name in figures]

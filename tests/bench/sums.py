@@ -340,8 +340,8 @@ class Rounds(unittest.TestCase):
         runs = self.run_it()
         self.assertEqual([len(runs[name]) for name in ("one", "two")], [2, 2])
         self.assertEqual([len(one["run"]["slices"]) for one in runs["one"]], [3, 3])
-        # The counters of an arm are read before and after each slice: three of the warm-up, three of each round.
-        self.assertEqual(FakeCluster.asked, ["one", "one", "two", "two"] * 9)
+        # The counters of an arm are read at the begin and after each slice: three of the warm-up, three of each round.
+        self.assertEqual(FakeCluster.asked, ["one", "two"] * 10)
         self.assertEqual(runs["two"][0]["figures"]["cpu"], 4)
         self.assertEqual(processes.RUNNING, [])
 
