@@ -109,6 +109,19 @@ static void count_delivery_of(const char *text, size_t in_flight, const char *na
 		    "not all were reached");
 }
 
+/* A broadcast to many costs as much for each as one to few. */
+static void count_deliveries_to_many(void)
+{
+	enum { TURNS = 4 };
+	deliver(1, 8);
+	count_begin();
+	deliver(TURNS, 1);
+	count_end("delivery, one per turn, 10 000 clients", TURNS * rig.count);
+	count_begin();
+	deliver(TURNS, 8);
+	count_end("delivery, eight per turn, 10 000 clients", 8 * TURNS * rig.count);
+}
+
 static void count_larger_deliveries(void)
 {
 	enum { TIMES = 100 };
@@ -412,6 +425,7 @@ int main(int argc, char **argv)
 	count_begin();
 	rig_connect_until(RIG_CLIENTS);
 	count_end("connect, 10 000 clients", 400);
+	count_deliveries_to_many();
 	count_all_rooms();
 	count_begin();
 	rig_disconnect_from(RIG_CLIENTS - 400);
