@@ -128,6 +128,39 @@ START_TEST(over_the_ceiling_the_oldest_idle_connection_makes_room)
 }
 END_TEST
 
+/* Those that wait in the listener's queue. */
+static void connect_many(int *fds, size_t count)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_port = htons(peal_http_server_port(bench.server)),
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	for (size_t i = 0; i < count; i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		ck_assert_int_ge(fds[i], 0);
+		ck_assert_int_eq(connect(fds[i], (struct sockaddr *)&address, sizeof(address)), 0);
+	}
+}
+
+START_TEST(connections_are_accepted_whether_they_come_alone_or_together)
+{
+	static const size_t waves[] = { 1, 1, 1, 2, 1, 1, 100, 1, 3, 1, 1 };
+	int fds[200];
+	size_t count = 0;
+	bench_open(1000, NULL);
+	for (size_t i = 0; i < sizeof(waves) / sizeof(*waves); i++) {
+		connect_many(fds + count, waves[i]);
+		count += waves[i];
+		/* The last of 100 that came together come in the third turn. */
+		for (int turn = 0; turn < 3; turn++)
+			event_base_loop(peal_loop_base(bench.loop), EVLOOP_NONBLOCK);
+		ck_assert_uint_eq(bench.stats.http_connections, count);
+	}
+	while (count)
+		close(fds[--count]);
+	bench_close();
+}
+END_TEST
+
 START_TEST(without_descriptors_the_listener_rests_and_comes_back)
 {
 	struct rlimit before, few;
@@ -298,6 +331,7 @@ UNIT_MAIN("http_connections", an_upgrade_hands_out_the_socket_even_on_a_used_con
 	  bytes_behind_an_upgrade_are_reported,
 	  an_upgrade_on_a_foreign_path_is_left_alone_for_a_second,
 	  other_upgrades_are_plain_requests, over_the_ceiling_the_oldest_idle_connection_makes_room,
+	  connections_are_accepted_whether_they_come_alone_or_together,
 	  without_descriptors_the_listener_rests_and_comes_back,
 	  closing_ends_idle_connections_now_and_busy_ones_after_their_answer,
 	  freeing_the_server_tells_the_handlers, a_proxy_that_is_trusted_says_who_the_client_is,
