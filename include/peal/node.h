@@ -25,7 +25,8 @@ struct peal_node_options {
 	uint16_t port;	    /* 3000; 0 lets the kernel choose, see peal_node_port() */
 	const char *name;   /* NULL: host name and port */
 	size_t max_clients; /* 10000 sessions; lowered with a log line when the file limit is too
-			       small */
+			       small. Nor should that be far above the need: whenever a WebSocket
+			       ends, libwebsockets looks through a table of that size */
 	unsigned connect_timeout_ms;	     /* 45000 */
 	bool cleanup_empty_child_namespaces; /* false */
 	size_t max_child_namespaces;	     /* 10000 dynamic children; more are refused as invalid
