@@ -92,3 +92,19 @@ test("a message and its acknowledgement cost one read and one write, and alone i
 	costs(alone, "waits", clientCount, 4 * clientCount);
 	costs(alone, "others", 0, 2 * clientCount);
 });
+
+test("a message of 16 KB is read in pieces, and the loop does not turn for each of them", async (t) => {
+	const node = await countedNode(t, ["--demo"]);
+	const [socket] = node.crowd, times = 50, text = "x".repeat(16384);
+	await ask(socket, "join", "a");
+	const calls = await node.count(async () => {
+		for (let i = 0; i < times; i++) {
+			socket.emit("nobody listens", text);
+			await ask(socket, "join", "a");
+		}
+	});
+	costs(calls, "writes", times);
+	costs(calls, "reads", 32 * times, 40 * times);
+	costs(calls, "waits", times, 16 * times);
+	costs(calls, "others", 0, 8 * times);
+});
