@@ -143,7 +143,7 @@ static bool flush_dirty(struct peal_flusher *flusher)
 		    (count % 32 == 0 && peal_loop_turn_is_long(engine->context->loop)))
 			break;
 	}
-	peal_joined_forget(&engine->joined, &engine->outbox_pool);
+	peal_joined_forget_all(engine->joined, &engine->outbox_pool);
 	if (engine->dirty_first < engine->dirty_end)
 		return true;
 	engine->dirty_first = engine->dirty_end = 0;
@@ -255,7 +255,7 @@ void peal_engine_destroy(struct peal_engine *engine)
 	peal_deadlines_deinit(&engine->pong_due);
 	peal_deadlines_deinit(&engine->close_grace);
 	peal_loop_remove_flusher(&engine->flusher);
-	peal_joined_forget(&engine->joined, &engine->outbox_pool);
+	peal_joined_forget_all(engine->joined, &engine->outbox_pool);
 	free(engine->dirty);
 	peal_hash_deinit(&engine->by_sid);
 	peal_frame_unref(engine->ping_frame);

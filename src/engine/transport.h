@@ -94,7 +94,12 @@ static inline __attribute__((always_inline)) void peal_session_prefetch(
 	__builtin_prefetch((const char *)session + PEAL_SESSION_HOT_BYTES - 1, 1);
 }
 
-/* The joined bytes of what was flushed last: the frames of a sequence from a place on. */
+/*
+ * The joined bytes of what was flushed last: the frames of a sequence from a place on. A queue of
+ * large frames takes several writes, and each of them has a place of its own for its bytes, so that
+ * the next session with the same queue finds all of them. Pages are used when they are needed.
+ */
+#define PEAL_JOINED_PLACES 4
 struct peal_joined {
 	struct peal_sequence *sequence; /* NULL: nothing is joined */
 	uint32_t first;
@@ -109,6 +114,12 @@ static inline void peal_joined_forget(struct peal_joined *joined, struct peal_ou
 	if (joined->sequence)
 		peal_sequence_unref(joined->sequence, pool);
 	joined->sequence = NULL;
+}
+
+static inline void peal_joined_forget_all(struct peal_joined *joined, struct peal_outbox_pool *pool)
+{
+	for (size_t i = 0; i < PEAL_JOINED_PLACES; i++)
+		peal_joined_forget(&joined[i], pool);
 }
 
 #define PEAL_ENGINE_SID_PREFIX_LENGTH 16
@@ -133,8 +144,8 @@ struct peal_engine {
 	struct peal_deadlines ping_due, pong_due, close_grace;
 	struct peal_id_generator ids;
 	struct peal_frame *ping_frame;
-	struct peal_joined joined; /* forgotten at the end of each flush pass */
-	void *front;		   /* of the transport room */
+	struct peal_joined joined[PEAL_JOINED_PLACES]; /* forgotten at the end of each flush pass */
+	void *front;				       /* of the transport room */
 };
 
 struct peal_session *peal_engine_find(const struct peal_engine *engine, const char *sid,

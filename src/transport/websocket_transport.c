@@ -14,20 +14,20 @@ static bool websocket_writable(const struct peal_session *session)
 
 /*
  * Join as many of @queued frames as fit, from the place @first of the sequence on. Sessions that
- * were sent the same events have the same frames, so what was joined for the session before serves
- * again.
+ * were sent the same events have the same frames, so what was joined for the session before, for
+ * its write with that @number, serves again.
  */
-static void join(struct peal_engine *engine, struct peal_sequence *sequence, uint32_t first,
-		 uint32_t queued)
+static const struct peal_joined *join(struct peal_engine *engine, struct peal_sequence *sequence,
+				      uint32_t first, uint32_t queued, unsigned number)
 {
-	struct peal_joined *joined = &engine->joined;
+	struct peal_joined *joined = &engine->joined[number % PEAL_JOINED_PLACES];
 	struct peal_frame *const *frames = sequence->frames + first;
 	if (joined->sequence && joined->queued == queued &&
 	    ((joined->sequence == sequence && joined->first == first) ||
 	     !memcmp(joined->sequence->frames + joined->first, frames,
 		     joined->count * sizeof(*frames)))) {
 		engine->outbox_pool.stats->joins_reused++;
-		return;
+		return joined;
 	}
 	peal_joined_forget(joined, &engine->outbox_pool);
 	size_t at = 0;
@@ -45,6 +45,7 @@ static void join(struct peal_engine *engine, struct peal_sequence *sequence, uin
 	joined->queued = queued;
 	joined->count = count;
 	joined->length = at;
+	return joined;
 }
 
 /* Write what is queued in as few calls as it fits into. Return: how many frames are written; -1
@@ -52,9 +53,9 @@ static void join(struct peal_engine *engine, struct peal_sequence *sequence, uin
 static int64_t write_several(struct peal_session *session)
 {
 	struct peal_engine *engine = session->engine;
-	struct peal_joined *joined = &engine->joined;
 	struct peal_sequence *sequence = session->outbox.sequence;
 	uint32_t first = session->outbox.first, left = session->outbox.count;
+	unsigned writes = 0;
 	while (left && peal_websocket_ready(session->websocket)) {
 		struct peal_frame *frame = sequence->frames[first];
 		const char *wire = peal_frame_wire(frame);
@@ -63,7 +64,8 @@ static int64_t write_several(struct peal_session *session)
 		/* One that fills the buffer, or is the last, goes out from where it is. */
 		if (left > 1 && length + peal_frame_wire_length(sequence->frames[first + 1]) <=
 					PEAL_LIMIT_JOIN_BYTES) {
-			join(engine, sequence, first, left);
+			const struct peal_joined *joined =
+				join(engine, sequence, first, left, writes++);
 			wire = joined->bytes;
 			length = joined->length;
 			count = joined->count;
@@ -172,7 +174,7 @@ static void on_writable(struct peal_websocket *websocket)
 		peal_session_drained(session);
 	else
 		websocket_flush(session);
-	peal_joined_forget(&session->engine->joined, &session->engine->outbox_pool);
+	peal_joined_forget_all(session->engine->joined, &session->engine->outbox_pool);
 }
 
 static void on_ended(struct peal_websocket *websocket, enum peal_websocket_end how,
