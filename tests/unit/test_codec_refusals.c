@@ -276,6 +276,17 @@ START_TEST(json_that_is_broken_is_never_published)
 }
 END_TEST
 
+START_TEST(names_of_fetched_sockets_that_are_not_utf8_are_never_published)
+{
+	const char *rooms[] = { "r", "\xff" };
+	const struct peal_socket_info broken[] = { { .id = "a\xc3" },
+						   { .id = "a", .rooms = rooms, .room_count = 2 } };
+	for (size_t i = 0; i < sizeof(broken) / sizeof(*broken); i++)
+		assert_refused(&MESSAGE(.type = PEAL_MESSAGE_FETCHED, .request_id = "r",
+					.sockets = &broken[i], .socket_count = 1));
+}
+END_TEST
+
 START_TEST(what_is_larger_than_a_message_may_be_is_refused)
 {
 	struct peal_buffer small = PEAL_BUFFER(64);
@@ -298,4 +309,5 @@ UNIT_MAIN_WITH("codec_refusals", before, after, options_may_be_missing_and_keys_
 	       malformed_broadcasts_are_refused, malformed_requests_and_answers_are_refused,
 	       what_concerns_nobody_here_is_ignored, nothing_malformed_is_published,
 	       json_that_is_broken_is_never_published,
+	       names_of_fetched_sockets_that_are_not_utf8_are_never_published,
 	       what_is_larger_than_a_message_may_be_is_refused)
