@@ -207,7 +207,8 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 		/* A code is set when libwebsockets itself found a frame that breaks the protocol.
 		 */
 		if (lws_get_close_length(wsi) > 0)
-			peal_websocket_tell_ended(websocket, PEAL_WEBSOCKET_VIOLATION, "invalid frame");
+			peal_websocket_tell_ended(websocket, PEAL_WEBSOCKET_VIOLATION,
+						  "invalid frame");
 		/* fall through */
 	case LWS_CALLBACK_CLOSED:
 		peal_websocket_tell_ended(websocket, PEAL_WEBSOCKET_CLOSED, NULL);
