@@ -50,6 +50,12 @@ static const unsigned char *skip_ascii(const unsigned char *from, const unsigned
 		found &= ~0u << (VECTOR - (end - at));
 		return found ? end - VECTOR + __builtin_ctz(found) : end;
 	}
+	if (end - at >= 8) {
+		uint64_t word;
+		memcpy(&word, at, 8);
+		if (!(word & 0x8080808080808080))
+			at += 8;
+	}
 	while (at < end && *at < 0x80)
 		at++;
 	return at;
