@@ -236,8 +236,8 @@ static void read_options(struct load_options *options, int argc, char **argv)
 		load_fail("rooms need a count and a size, which is at most that of the clients");
 	if (options->except >= options->clients || options->stalled >= options->clients)
 		load_fail("--except and --stalled are less than the clients");
-	if (options->ack_ms && (options->in_flight > 1 || !options->trigger_count))
-		load_fail("--ack needs a trigger, and goes with one message in flight");
+	if (options->ack_ms && !options->trigger_count)
+		load_fail("--ack needs a trigger");
 	if ((options->rooms || options->except || options->messages) && !options->trigger_count)
 		load_fail("rooms and messages need a trigger");
 	if (options->hold && (options->messages || options->seconds > 0))

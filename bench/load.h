@@ -141,8 +141,8 @@ void load_trigger_publish(struct load_trigger *trigger, uint64_t first, size_t c
 /* Take in what the trigger's other end answers, waiting for all of it if @all. */
 void load_trigger_read(struct load_trigger *trigger, bool all);
 /*
- * Wait for the answer to the message that was published with --ack last, which @expected clients
- * are to acknowledge. Return: how many did; 0 when the answer has an error. Says what is wrong.
+ * Wait for the answers to the messages that were published last, with --ack. Return: the
+ * acknowledgements in answers without an error; says so when they are not @expected.
  */
 uint64_t load_trigger_acks(struct load_trigger *trigger, uint64_t expected);
 void load_trigger_free(struct load_trigger *trigger);

@@ -161,9 +161,11 @@ static void publish(struct run *run, size_t count, struct load_part *part)
 	part->messages += count;
 	part->unfinished += !await_messages(run, first, count);
 	if (run->options->ack_ms) {
-		uint64_t expected = load_slot(run->load, first)->expected;
-		uint64_t acks = load_trigger_acks(run->trigger, expected);
+		uint64_t expected = 0, acks;
 
+		for (size_t i = 0; i < count; i++)
+			expected += load_slot(run->load, first + i)->expected;
+		acks = load_trigger_acks(run->trigger, expected);
 		part->acks += acks;
 		part->wrong_acks += acks != expected;
 	}

@@ -137,6 +137,8 @@ static void publish_link(struct load_link *link, uint64_t first, uint64_t last, 
 
 void load_trigger_publish(struct load_trigger *trigger, uint64_t first, size_t count)
 {
+	for (size_t i = 0; i < trigger->count; i++)
+		trigger->links[i].acks = 0;
 	for (size_t i = 0; i < count && i < trigger->count; i++)
 		publish_link(&trigger->links[(first + i) % trigger->count], first + i,
 			     first + count - 1, trigger->count);
@@ -169,14 +171,16 @@ void load_trigger_join(struct load_trigger *trigger, const char *id, const char 
 
 uint64_t load_trigger_acks(struct load_trigger *trigger, uint64_t expected)
 {
-	struct load_link *link = &trigger->links[trigger->last % trigger->count];
+	uint64_t acks = 0;
 
-	read_link(link, true);
-	if (link->acks != expected)
-		fprintf(stderr, "load: %llu clients acknowledged message %llu and not %llu\n",
-			(unsigned long long)link->acks, (unsigned long long)trigger->last,
+	load_trigger_read(trigger, true);
+	for (size_t i = 0; i < trigger->count; i++)
+		acks += trigger->links[i].acks;
+	if (acks != expected)
+		fprintf(stderr, "load: %llu acknowledgements up to message %llu and not %llu\n",
+			(unsigned long long)acks, (unsigned long long)trigger->last,
 			(unsigned long long)expected);
-	return link->acks;
+	return acks;
 }
 
 static void open_link(struct load_link *link, const struct load_options *options, const char *url)

@@ -78,23 +78,19 @@ void load_http_emit(struct load_link *link, uint64_t first, uint64_t last, uint6
 {
 	uint64_t number = first;
 
+	if (link->options->ack_ms) {
+		link->asked = first;
+		link->asked_step = step;
+	}
 	while (number <= last) {
 		size_t from = link->out.length, events = 0;
 
-		if (link->options->ack_ms) {
-			link->asked = number;
-			link->acks = 0;
+		for (; number <= last && events < EVENTS && link->out.length - from < BODY_BYTES;
+		     number += step) {
+			load_bytes_add_text(&link->out, events++ ? "," : "[");
 			add_event(link, number);
-			number += step;
-		} else {
-			for (; number <= last && events < EVENTS &&
-			       link->out.length - from < BODY_BYTES;
-			     number += step) {
-				load_bytes_add_text(&link->out, events++ ? "," : "[");
-				add_event(link, number);
-			}
-			load_bytes_add_text(&link->out, "]");
 		}
+		load_bytes_add_text(&link->out, "]");
 		wrap_request(link, from, "/api/emit");
 	}
 }
@@ -184,17 +180,18 @@ static char *take_answer(struct load_link *link, char *at, char *end, struct ans
 	return answer->body + length;
 }
 
-/* Count the responses that are the number of the message. */
-static void take_acks(struct load_link *link, const char *body)
+/* Count the responses that are the number of the next message. Return: what follows them. */
+static const char *take_acks(struct load_link *link, const char *result)
 {
-	const char *at = strstr(body, "\"responses\":[");
+	const char *at = strstr(result, "\"responses\":[");
 	char number[32];
 	size_t length =
 		(size_t)snprintf(number, sizeof(number), "%llu", (unsigned long long)link->asked);
 
-	if (!at || !strstr(body, "\"error\":null")) {
-		fprintf(stderr, "load: acknowledgements of message %s: %.200s\n", number, body);
-		return;
+	link->asked += link->asked_step;
+	if (!at || strncmp(result, "\"error\":null", 12) != 0) {
+		fprintf(stderr, "load: acknowledgements of message %s: %.200s\n", number, result);
+		return result + 8;
 	}
 	for (at += 13; *at && *at != ']'; at += *at == ',') {
 		size_t size = strcspn(at, ",]");
@@ -202,6 +199,14 @@ static void take_acks(struct load_link *link, const char *body)
 		link->acks += size == length && !memcmp(at, number, size);
 		at += size;
 	}
+	return at;
+}
+
+/* The answer to a request is a list with a result for each of its messages, in their order. */
+static void take_results(struct load_link *link, const char *body)
+{
+	for (const char *at = body; (at = strstr(at, "\"error\":"));)
+		at = take_acks(link, at);
 }
 
 void load_http_answers(struct load_link *link)
@@ -221,7 +226,7 @@ void load_http_answers(struct load_link *link)
 		if (answer.status / 100 != 2)
 			load_fail("%s refuses: %u %.200s", link->url, answer.status, answer.body);
 		if (link->asked)
-			take_acks(link, answer.body);
+			take_results(link, answer.body);
 		answer.body[answer.length] = kept;
 		link->waiting--;
 		at = next;

@@ -24,9 +24,10 @@ struct load_link {
 	bool closing;	  /* the server has said that it closes behind its answer */
 	struct load_bytes out, in;
 	char *payload; /* of one message */
-	/* The HTTP API only: the message that is being acknowledged, and what came of it. */
-	uint64_t asked;
-	uint64_t acks; /* 0 as well when the answer has an error */
+	/* The HTTP API only: the message whose acknowledgements come next, how far the one behind
+	 * it is, and how many came of those published last, not counting answers with an error. */
+	uint64_t asked, asked_step;
+	uint64_t acks;
 };
 
 /* load_trigger.c */

@@ -193,7 +193,16 @@ def acknowledged():
         arms_of(SERVERS, nodes=3, clients=3000, ack_ms=10000, http=True, patience=20),
         (Ratio("ack", "peal", "ws", "<=", 0.16), Bound("redis_commands", "peal", "<=", 10)),
         main="ack",
-        columns=("redis_commands", "redis_bytes", "p50", "p99", "rate"),
+        columns=("user", "system", "redis_commands", "redis_bytes", "p50", "p99", "rate"),
+        slice_seconds=1,
+    )
+    yield Scenario(
+        "acks-8",
+        "the same with eight of them under way",
+        arms_of(SERVERS, nodes=3, clients=3000, in_flight=8, ack_ms=10000, http=True, patience=20),
+        (Ratio("ack", "peal", "ws", "<=", 0.16),),
+        main="ack",
+        columns=("user", "system", "redis_commands", "redis_bytes", "p50", "p99", "rate"),
         slice_seconds=1,
     )
 

@@ -60,7 +60,7 @@ def proxy(node, change=lambda text: text, chunk=0, close=False):
 
 
 def changed(edit):
-    """A change of the JSON object that an answer is."""
+    """A change of the JSON list that an answer is."""
 
     def change(text):
         answer = json.loads(text)
@@ -103,6 +103,11 @@ def over_nodes(load, ports, redis):
         "empty attachments": (nodes, ("--binary", "--payload", "0"), whole),
         "attachments to clients that poll": (redis, ("--binary", "--transport", "polling"), whole),
         "acknowledgements over three nodes": (nodes, acknowledged, {**whole, "acks": CLIENTS * 24}),
+        "acknowledgements with five in flight": (
+            nodes,
+            (*acknowledged, "--in-flight", "5"),
+            {**whole, "acks": CLIENTS * 24},
+        ),
         "acknowledgements of attachments": (nodes, (*acknowledged, "--binary"), {**whole, "acks": CLIENTS * 24}),
         "acknowledgements by clients that poll": (
             nodes,
@@ -133,12 +138,18 @@ def cases(load, floor, publisher, peal):
     whole = part(5, 3, acks=15)
     yield "an answer in chunks", wrong(through(proxy(ports[0], chunk=7), *ack), 0, **whole)
     yield "a server that closes behind each answer", wrong(through(proxy(ports[0], close=True), *ack), 0, **whole)
-    fewer = proxy(ports[0], changed(lambda answer: answer["responses"].pop()))
+    fewer = proxy(ports[0], changed(lambda answers: answers[0]["responses"].pop()))
     yield "a missing acknowledgement is noticed", wrong(through(fewer, *ack), 1, **{**whole, "acks": 12})
-    other = proxy(ports[0], changed(lambda answer: answer["responses"].append(answer["responses"].pop() + 1)))
+    other = proxy(ports[0], changed(lambda answers: answers[0]["responses"].append(answers[0]["responses"].pop() + 1)))
     yield "a wrong acknowledgement is noticed", wrong(through(other, *ack), 1, **{**whole, "acks": 12})
-    failed = proxy(ports[0], changed(lambda answer: answer.update(error="operation has timed out")))
+    failed = proxy(ports[0], changed(lambda answers: answers[0].update(error="operation has timed out")))
     yield "an error in an answer is noticed", wrong(through(failed, *ack), 1, **{**whole, "acks": 0})
+    second = proxy(ports[0], changed(lambda answers: answers[1]["responses"].pop()))
+    answer = through(second, *ack, "--in-flight", "3")
+    yield "a missing acknowledgement of the second of three is noticed", wrong(answer, 1, **{**whole, "acks": 14})
+    second = proxy(ports[0], changed(lambda answers: answers[1].update(error="operation has timed out")))
+    answer = through(second, *ack, "--in-flight", "3")
+    yield "an error of the second of three is noticed", wrong(answer, 1, **{**whole, "acks": 10})
     status, text = through(redis, *ack)
     yield "acknowledgements need the API", "" if status == 2 else f"{status}: {text}"
 
