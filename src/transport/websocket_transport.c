@@ -83,6 +83,23 @@ static void broken(struct peal_session *session)
 	peal_session_close_for(session, "transport close", NULL, PEAL_RELEASE_CUT);
 }
 
+/*
+ * What is left of a queue stays in a sequence that is its own, and is copied out of one that is
+ * shared. So joined bytes that nobody else can use are forgotten first: a slow reader would have
+ * its long queue copied at each write.
+ */
+static void forget_unshared(struct peal_engine *engine, const struct peal_sequence *sequence)
+{
+	uint32_t places = 0;
+	for (size_t i = 0; i < PEAL_JOINED_PLACES; i++)
+		places += engine->joined[i].sequence == sequence;
+	if (sequence->references > 1 + places)
+		return;
+	for (size_t i = 0; i < PEAL_JOINED_PLACES; i++)
+		if (engine->joined[i].sequence == sequence)
+			peal_joined_forget(&engine->joined[i], &engine->outbox_pool);
+}
+
 static __attribute__((noinline)) void flush_several(struct peal_session *session)
 {
 	int64_t written = write_several(session);
@@ -90,6 +107,8 @@ static __attribute__((noinline)) void flush_several(struct peal_session *session
 		broken(session);
 		return;
 	}
+	if (written < session->outbox.count)
+		forget_unshared(session->engine, session->outbox.sequence);
 	peal_outbox_pop(&session->outbox, &session->engine->outbox_pool, (size_t)written);
 	if (peal_outbox_empty(&session->outbox) && !session->websocket->choked)
 		peal_session_drained(session);
