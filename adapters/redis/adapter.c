@@ -33,6 +33,8 @@ static void on_message(const struct peal_channel *channel, const void *payload, 
 	if (channel->kind != PEAL_CHANNEL_RESPONSE &&
 	    peal_codec_is_from(channel->kind, payload, length, redis->host.uid, PEAL_UID_LENGTH)) {
 		redis->host.stats->cluster_messages_own++;
+		if (channel->kind == PEAL_CHANNEL_PEAL)
+			redis->host.news->echo(redis->host.context);
 		return;
 	}
 	int error = peal_codec_decode(redis->decoder, channel, payload, length, &message);

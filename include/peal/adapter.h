@@ -142,6 +142,8 @@ struct peal_adapter_news {
 	void (*receivers)(const char *ns, uint32_t receivers, bool own, void *context);
 	/* The state changed. @detail: a text for people, never with a secret in it. */
 	void (*state)(enum peal_adapter_state state, const char *detail, void *context);
+	/* An announcement of this node came back to it: the way out and the way in both work. */
+	void (*echo)(void *context);
 	/* This node was not subscribed in this interval (milliseconds since 1970) and may have
 	 * missed something. */
 	void (*gap)(uint64_t from_ms, uint64_t to_ms, void *context);

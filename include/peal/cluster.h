@@ -32,6 +32,9 @@ struct peal_cluster_info {
 	/* The last interval in which this node was not subscribed, since 1970; 0 if there was none
 	 */
 	uint64_t gap_from_ms, gap_to_ms;
+	/* Milliseconds since an announcement of this node came back to it, of which it sends one
+	 * each second; UINT64_MAX: none has, or the adapter does not tell. */
+	uint64_t echo_ms;
 };
 
 typedef void peal_cluster_info_fn(const struct peal_cluster_info *info, void *userdata);

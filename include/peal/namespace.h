@@ -59,6 +59,19 @@ PEAL_API struct peal_namespace *peal_of_function(struct peal_node *node, peal_na
 PEAL_API const char *peal_namespace_name(const struct peal_namespace *ns);
 PEAL_API struct peal_node *peal_namespace_node(const struct peal_namespace *ns);
 
+/* A namespace that clients can join on this node. */
+struct peal_namespace_info {
+	const char *name;
+	bool dynamic;	/* a rule made it for a client: its name is of the client's making */
+	size_t sockets; /* connected */
+	size_t rooms;	/* with a member, without the rooms that are a socket's own id */
+};
+
+typedef void peal_namespaces_fn(const struct peal_namespace_info *info, void *userdata);
+/** peal_namespaces() - tell of each of them, in no order; @fn runs before the call returns, and
+ * must not call the node */
+PEAL_API void peal_namespaces(struct peal_node *node, peal_namespaces_fn *fn, void *userdata);
+
 /* A namespace came to be, by peal_of() or by a dynamic rule. */
 typedef void peal_namespace_fn(struct peal_namespace *ns, void *userdata);
 PEAL_API PEAL_MUST_CHECK int peal_on_new_namespace(struct peal_node *node, peal_namespace_fn *fn,

@@ -5,9 +5,10 @@
  * other threads may call.
  *
  * Callbacks: no public function runs an application callback before it returns, except
- * peal_node_run(), peal_cluster_info(), and peal_node_free(), which delivers what is outstanding;
- * calls on that node from there return -ESHUTDOWN. Every one-shot callback runs exactly once, at
- * the latest from peal_node_free(), so its userdata can always be freed there.
+ * peal_node_run(), peal_cluster_info(), peal_namespaces(), and peal_node_free(), which delivers
+ * what is outstanding; calls on that node from there return -ESHUTDOWN. Every one-shot callback
+ * runs exactly once, at the latest from peal_node_free(), so its userdata can always be freed
+ * there.
  */
 #ifndef PEAL_NODE_H
 #define PEAL_NODE_H

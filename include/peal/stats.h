@@ -28,12 +28,31 @@
 	X(counter, sessions_refused_full, "sessions refused because of --max-clients")             \
 	X(counter, sessions_closed_outbox,                                                         \
 	  "sessions closed because their outbox passed its limit")                                 \
+	X(counter, frames_dropped, "frames that were queued for sessions which then closed")       \
 	X(counter, sessions_closed_ping_timeout, "sessions closed because no pong came")           \
 	X(counter, sessions_closed_parse_error, "sessions closed because of a malformed packet")   \
 	X(counter, upgrades, "sessions upgraded from polling to WebSocket")                        \
 	X(counter, handshakes_refused, "requests refused with an Engine.IO error")                 \
+	X(counter, handshakes_refused_transport, "of those, with Transport unknown")               \
+	X(counter, handshakes_refused_sid, "of those, with Session ID unknown")                    \
+	X(counter, handshakes_refused_method, "of those, with Bad handshake method")               \
+	X(counter, handshakes_refused_request, "of those, with Bad request")                       \
+	X(counter, handshakes_refused_forbidden, "of those, by the allowRequest hook")             \
+	X(counter, handshakes_refused_protocol, "of those, with Unsupported protocol version")     \
 	X(counter, http_requests, "HTTP requests")                                                 \
 	X(counter, http_bad_requests, "HTTP requests refused as malformed or over a limit")        \
+	X(counter, http_refused, "HTTP requests answered with a status of 400 or more")            \
+	X(counter, http_refused_400, "of those, with 400")                                         \
+	X(counter, http_refused_401, "of those, with 401")                                         \
+	X(counter, http_refused_403, "of those, with 403")                                         \
+	X(counter, http_refused_404, "of those, with 404")                                         \
+	X(counter, http_refused_405, "of those, with 405")                                         \
+	X(counter, http_refused_408, "of those, with 408")                                         \
+	X(counter, http_refused_413, "of those, with 413")                                         \
+	X(counter, http_refused_429, "of those, with 429")                                         \
+	X(counter, http_refused_431, "of those, with 431")                                         \
+	X(counter, http_refused_500, "of those, with 500")                                         \
+	X(counter, http_refused_503, "of those, with 503")                                         \
 	X(counter, http_reads, "read calls on HTTP connections")                                   \
 	X(counter, http_connections_refused,                                                       \
 	  "connections closed at accept because of the connection limit")                          \
@@ -48,17 +67,42 @@
 	X(counter, joins_reused, "flushes that used the joined buffer of the session before")      \
 	X(counter, bytes_written, "bytes written to WebSocket connections")                        \
 	X(counter, poll_responses, "poll responses with data")                                     \
+	X(counter, bytes_polled, "bytes of the bodies of poll responses")                          \
 	X(counter, emits, "broadcasts by the application")                                         \
 	X(counter, emits_failed, "emits that returned an error")                                   \
 	X(counter, deliveries, "packets queued for a socket by broadcasts")                        \
 	X(counter, volatile_dropped, "volatile packets dropped for a busy client")                 \
 	X(counter, acks_received, "acknowledgements received and matched")                         \
 	X(counter, acks_unknown, "acknowledgements received that nobody waited for")               \
+	X(counter, rounds_complete, "acknowledged emits to which all have answered")               \
 	X(counter, rounds_timed_out, "acknowledged emits that ended by their deadline")            \
+	X(counter, rounds_disconnected, "acknowledged emits to one socket that has left")          \
+	X(counter, rounds_closed, "acknowledged emits that ended with the node")                   \
 	X(counter, connects, "sockets connected")                                                  \
 	X(counter, connects_refused, "CONNECT packets answered with a connect error")              \
 	X(counter, disconnects, "sockets disconnected")                                            \
+	X(counter, disconnects_transport_close, "of those, by transport close")                    \
+	X(counter, disconnects_transport_error, "of those, by transport error")                    \
+	X(counter, disconnects_ping_timeout, "of those, by ping timeout")                          \
+	X(counter, disconnects_parse_error, "of those, by parse error")                            \
+	X(counter, disconnects_client, "of those, by client namespace disconnect")                 \
+	X(counter, disconnects_server, "of those, by server namespace disconnect")                 \
+	X(counter, disconnects_forced, "of those, by forced close")                                \
+	X(counter, disconnects_forced_server, "of those, by forced server close")                  \
+	X(counter, disconnects_shutting_down, "of those, by server shutting down")                 \
 	X(counter, loop_turns, "turns of the event loop that did work for this node")              \
+	X(counter, loop_lags, "timers of the event loop that have run")                            \
+	X(counter, loop_lag_us, "microseconds that those ran late, together")                      \
+	X(counter, loop_lag_1ms, "of those, at most 1 ms late")                                    \
+	X(counter, loop_lag_5ms, "of those, more than that and at most 5 ms late")                 \
+	X(counter, loop_lag_10ms, "of those, more than that and at most 10 ms late")               \
+	X(counter, loop_lag_25ms, "of those, more than that and at most 25 ms late")               \
+	X(counter, loop_lag_50ms, "of those, more than that and at most 50 ms late")               \
+	X(counter, loop_lag_100ms, "of those, more than that and at most 100 ms late")             \
+	X(counter, loop_lag_250ms, "of those, more than that and at most 250 ms late")             \
+	X(counter, loop_lag_500ms, "of those, more than that and at most 500 ms late")             \
+	X(counter, loop_lag_1000ms, "of those, more than that and at most 1000 ms late")           \
+	X(counter, loop_lag_2500ms, "of those, more than that and at most 2500 ms late")           \
 	X(counter, flush_slices, "flush passes that stopped at the slice limit")                   \
 	X(counter, standstills, "times that the node found itself stopped for more than a second") \
 	X(counter, standstill_ms, "milliseconds of all standstills")                               \

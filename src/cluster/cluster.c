@@ -98,6 +98,13 @@ static void on_state(enum peal_adapter_state state, const char *detail, void *co
 		peal_barrier_let_go(cluster->options.barrier);
 }
 
+static void on_echo(void *context)
+{
+	struct peal_cluster *cluster = context;
+	cluster->echoed = true;
+	cluster->echo_ms = peal_loop_real_ms(cluster->options.loop);
+}
+
 static void on_gap(uint64_t from_ms, uint64_t to_ms, void *context)
 {
 	peal_outage_gap(context, from_ms, to_ms);
@@ -131,6 +138,7 @@ static const struct peal_adapter_news news = {
 	.sent = on_sent,
 	.receivers = on_receivers,
 	.state = on_state,
+	.echo = on_echo,
 	.gap = on_gap,
 	.opened = on_opened,
 	.issue = on_issue,

@@ -63,6 +63,8 @@ struct peal_cluster {
 	struct peal_outage outage;	   /* outage.c */
 	struct peal_buffer scratch;	   /* the event of a broadcast, with its NUL */
 	uint64_t gap_from_ms, gap_to_ms;
+	bool echoed;	       /* an announcement of this node has come back, … */
+	uint64_t echo_ms;      /* … the last one at this time, on the real clock */
 	uint64_t standstills;  /* as the statistics had them when the members were looked at */
 	size_t looked;	       /* spaces passed by the looks of interest.c in this round */
 	size_t unserved_count; /* spaces of namespaces that this node does not serve */

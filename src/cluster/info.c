@@ -125,6 +125,9 @@ void peal_cluster_info(struct peal_node *node, peal_cluster_info_fn *fn, void *u
 		.unnamed = count_unnamed(cluster),
 		.gap_from_ms = cluster->gap_from_ms,
 		.gap_to_ms = cluster->gap_to_ms,
+		.echo_ms = cluster->echoed
+				   ? peal_loop_real_ms(cluster->options.loop) - cluster->echo_ms
+				   : UINT64_MAX,
 	};
 	fn(&info, userdata);
 	free(names.at);

@@ -195,6 +195,7 @@ void peal_session_close_for(struct peal_session *session, const char *reason,
 	peal_deadline_disarm(&session->heartbeat);
 	peal_deadline_disarm(&session->close_grace);
 	session->transport->release(session, how);
+	engine->context->stats->frames_dropped += session->outbox.count + peal_held_count(session);
 	peal_held_drop(session);
 	peal_outbox_clear(&session->outbox, &engine->outbox_pool);
 	session->task.fn = report_close;

@@ -69,9 +69,30 @@ static const char *date(struct peal_http_server *server)
 	return server->date;
 }
 
+static void count_refusal(struct peal_stats *stats, unsigned status)
+{
+	const struct {
+		unsigned status;
+		uint64_t *counter;
+	} counters[] = {
+		{ 400, &stats->http_refused_400 }, { 401, &stats->http_refused_401 },
+		{ 403, &stats->http_refused_403 }, { 404, &stats->http_refused_404 },
+		{ 405, &stats->http_refused_405 }, { 408, &stats->http_refused_408 },
+		{ 413, &stats->http_refused_413 }, { 429, &stats->http_refused_429 },
+		{ 431, &stats->http_refused_431 }, { 500, &stats->http_refused_500 },
+		{ 503, &stats->http_refused_503 },
+	};
+	stats->http_refused++;
+	for (size_t i = 0; i < sizeof(counters) / sizeof(*counters); i++)
+		if (counters[i].status == status)
+			++*counters[i].counter;
+}
+
 static void begin_head(struct peal_http_server *server, unsigned status)
 {
 	struct peal_buffer *head = &server->head;
+	if (status >= 400)
+		count_refusal(server->stats, status);
 	peal_buffer_clear(head);
 	peal_buffer_append_format(head, "HTTP/1.1 %u %s\r\n", status,
 				  http_status_str((enum http_status)status));

@@ -234,6 +234,10 @@ static void on_timer(evutil_socket_t fd, short what, void *userdata)
 	(void)fd;
 	(void)what;
 	peal_loop_enter(loop);
+	/* Not the time of the turn: what was handled in it before has made the timer late. */
+	uint64_t now_us = loop->clock.now_us(loop->clock.userdata);
+	peal_loop_count_lag(loop->stats,
+			    now_us > loop->timer_due_us ? now_us - loop->timer_due_us : 0);
 	loop->timer_due_ms = UINT64_MAX;
 	peal_loop_expire(loop);
 	want_end(loop);
@@ -259,6 +263,7 @@ void peal_loop_arm_timer(struct peal_loop *loop)
 	uint64_t due_us = due_ms * 1000;
 	uint64_t now_us = loop->clock.now_us(loop->clock.userdata);
 	uint64_t wait_us = due_us > now_us ? due_us - now_us : 0;
+	loop->timer_due_us = now_us + wait_us;
 	struct timeval wait = { (time_t)(wait_us / 1000000), (suseconds_t)(wait_us % 1000000) };
 	event_add(loop->timer_event, &wait);
 }

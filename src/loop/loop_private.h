@@ -26,6 +26,7 @@ struct peal_loop {
 
 	struct event *timer_event;
 	uint64_t timer_due_ms;	    /* real time; UINT64_MAX when not armed */
+	uint64_t timer_due_us;	    /* the same, but not before it was armed */
 	struct peal_list deadlines; /* struct peal_deadlines */
 	struct peal_timer **heap;
 	uint32_t heap_count, heap_capacity;
@@ -36,5 +37,7 @@ void peal_loop_expire(struct peal_loop *loop);
 /* Real time of the next expiry; UINT64_MAX when there is none. */
 uint64_t peal_loop_next_due(struct peal_loop *loop);
 void peal_loop_arm_timer(struct peal_loop *loop);
+/* lag.c: the timer ran so much later than it was due. */
+void peal_loop_count_lag(struct peal_stats *stats, uint64_t late_us);
 
 #endif

@@ -368,6 +368,23 @@ struct peal_node *peal_namespace_node(const struct peal_namespace *ns)
 	return ns->server ? ns->server->node : NULL;
 }
 
+void peal_namespaces(struct peal_node *node, peal_namespaces_fn *fn, void *userdata)
+{
+	struct peal_server *server = peal_node_server(node);
+	struct peal_hash_entry *entry = NULL;
+	while (server && (entry = peal_hash_next(&server->registry, entry))) {
+		const struct peal_namespace *ns =
+			peal_container(entry, struct peal_namespace, entry);
+		const struct peal_namespace_info info = {
+			.name = ns->name,
+			.dynamic = ns->dynamic,
+			.sockets = ns->socket_count,
+			.rooms = ns->rooms.count,
+		};
+		fn(&info, userdata);
+	}
+}
+
 size_t peal_namespace_socket_count(const struct peal_namespace *ns)
 {
 	size_t count = ns->socket_count;

@@ -108,8 +108,6 @@ static void end(struct peal_round *round, enum peal_ack_error error)
 	round->error = error;
 	peal_timer_disarm(ns->server->loop, &round->timer);
 	ns->server->stats->rounds--;
-	if (error == PEAL_ACK_TIMEOUT && !round->asked_for)
-		ns->server->stats->rounds_timed_out++;
 	if (round->single)
 		socket_of(round->only)->open_acks--;
 	else
@@ -119,6 +117,8 @@ static void end(struct peal_round *round, enum peal_ack_error error)
 void peal_round_end_later(struct peal_round *round, enum peal_ack_error error)
 {
 	end(round, error);
+	if (!round->asked_for)
+		peal_count_round(round->ns->server->stats, error);
 	/* A local round ends with its last answer, and a timeout is told in time. */
 	if (!round->remote || error)
 		peal_loop_defer(round->ns->server->loop, &round->result.task);
@@ -408,6 +408,7 @@ static void answer_single(struct peal_round *round, const struct peal_args *args
 {
 	round->answered = 1;
 	end(round, PEAL_ACK_OK);
+	peal_count_round(round->ns->server->stats, PEAL_ACK_OK);
 	tell(round, args);
 }
 

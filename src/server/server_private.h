@@ -426,6 +426,13 @@ int peal_snapshot_add(struct peal_snapshot *snapshot, const char *node,
 void peal_snapshot_complete(struct peal_snapshot *snapshot,
 			    const struct peal_socket_info **ret_sockets, size_t *ret_count);
 
+/* --- count.c -----------------------------------------------------------------------------------
+ */
+
+void peal_count_disconnect(struct peal_stats *stats, const char *reason);
+/* A round of this node has ended. */
+void peal_count_round(struct peal_stats *stats, enum peal_ack_error error);
+
 /* --- fetch.c -----------------------------------------------------------------------------------
  */
 

@@ -105,7 +105,7 @@ int peal_socket_register(struct peal_socket *socket)
 	return 0;
 }
 
-static void unregister(struct peal_socket *socket)
+static void unregister(struct peal_socket *socket, const char *reason)
 {
 	struct peal_namespace *ns = socket->ns;
 	struct peal_socket *last = ns->sockets[--ns->socket_count];
@@ -120,7 +120,7 @@ static void unregister(struct peal_socket *socket)
 		ns->socket_capacity = 0;
 	}
 	ns->server->stats->sockets--;
-	ns->server->stats->disconnects++;
+	peal_count_disconnect(ns->server->stats, reason);
 }
 
 /* --- leaving -----------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ void peal_socket_leave_later(struct peal_socket *socket, const char *reason)
 		return;
 	socket->state = PEAL_SOCKET_LEAVING;
 	socket->reason = reason;
-	unregister(socket);
+	unregister(socket, reason);
 	peal_round_socket_left(socket);
 	peal_loop_defer(socket->ns->server->loop, &socket->task);
 }

@@ -76,13 +76,24 @@ static void answer_error(struct peal_front *front, struct peal_http_request *req
 	peal_buffer_deinit(&body);
 }
 
+static void count_refusal(struct peal_stats *stats, enum error_code code)
+{
+	uint64_t *const counters[] = {
+		&stats->handshakes_refused_transport, &stats->handshakes_refused_sid,
+		&stats->handshakes_refused_method,    &stats->handshakes_refused_request,
+		&stats->handshakes_refused_forbidden, &stats->handshakes_refused_protocol,
+	};
+	stats->handshakes_refused++;
+	++*counters[code];
+}
+
 static void refuse(struct peal_front *front, struct peal_http_request *request,
 		   enum error_code code, const char *message, const char *check)
 {
 	const struct peal_engine_options *options = &front->engine->options;
 	if (!message || !peal_utf8_valid(message, strlen(message)))
 		message = messages[code];
-	front->engine->context->stats->handshakes_refused++;
+	count_refusal(front->engine->context->stats, code);
 	if (options->connection_error)
 		options->connection_error(peal_http_request_request(request), code, message, check,
 					  options->userdata);
@@ -157,7 +168,7 @@ bool peal_front_check_websocket(struct peal_front *front, struct peal_http_reque
 	}
 	if (!message)
 		return true;
-	front->engine->context->stats->handshakes_refused++;
+	count_refusal(front->engine->context->stats, E_BAD_REQUEST);
 	peal_http_request_refuse_upgrade(request, 400, message);
 	return false;
 }

@@ -44,12 +44,14 @@ static void respond_get(struct peal_session *session, const char *body, size_t l
 		    peal_compress(encoding, body, length, &compressed, &compressed_length) == 0) {
 			peal_http_request_add_header(request, "Content-Encoding", encoding);
 			add_headers(request);
+			session->engine->context->stats->bytes_polled += compressed_length;
 			peal_http_request_respond_chunked(request, 200, POLL_CONTENT_TYPE,
 							  compressed, compressed_length);
 			free(compressed);
 			return;
 		}
 	}
+	session->engine->context->stats->bytes_polled += length;
 	respond_text(request, body, length, POLL_CONTENT_TYPE);
 }
 

@@ -8,7 +8,7 @@
 #include <uv.h>
 
 #include "base/limits.h"
-#include "loop/loop.h"
+#include "loop/loop_private.h"
 #include "loop/uv_bridge.h"
 #include "tests/support/fake_clock.h"
 #include "tests/unit/unit.h"
@@ -450,6 +450,31 @@ START_TEST(libuv_rides_on_the_same_base)
 }
 END_TEST
 
+START_TEST(counts_how_late_its_timers_ran)
+{
+	struct peal_loop *real;
+	struct waiter waiter = { .timer.fn = after_fired };
+	peal_loop_count_lag(&stats, 0);
+	peal_loop_count_lag(&stats, 1000);
+	peal_loop_count_lag(&stats, 1001);
+	peal_loop_count_lag(&stats, 2500000);
+	peal_loop_count_lag(&stats, 2500001);
+	ck_assert_uint_eq(stats.loop_lags, 5);
+	ck_assert_uint_eq(stats.loop_lag_us, 5002002);
+	ck_assert_uint_eq(stats.loop_lag_1ms, 2);
+	ck_assert_uint_eq(stats.loop_lag_5ms, 1);
+	ck_assert_uint_eq(stats.loop_lag_2500ms, 1);
+	memset(&stats, 0, sizeof(stats));
+	ck_assert_int_eq(peal_loop_new(NULL, NULL, &stats, &silent, &real), 0);
+	ck_assert_int_eq(peal_timer_arm(real, &waiter.timer, 20), 0);
+	usleep(80000);
+	event_base_loop(peal_loop_base(real), EVLOOP_ONCE);
+	ck_assert_uint_ge(stats.loop_lags, 1);
+	ck_assert_uint_ge(stats.loop_lag_us, 59000);
+	peal_loop_free(real);
+}
+END_TEST
+
 UNIT_MAIN_WITH("loop", set_up, tear_down, runs_tasks_in_order_then_the_flush_then_the_reap,
 	       goes_on_with_a_flush_that_has_more_to_do, forgets_a_task_that_was_cancelled,
 	       tasks_that_defer_others_without_end_do_not_keep_input_waiting,
@@ -462,4 +487,4 @@ UNIT_MAIN_WITH("loop", set_up, tear_down, runs_tasks_in_order_then_the_flush_the
 	       two_loops_and_a_foreign_timer_share_one_base,
 	       looks_at_the_clock_in_each_turn_whatever_the_end_of_the_last_one_armed,
 	       a_timer_that_arms_itself_again_without_delay_leaves_the_others_their_turns,
-	       libuv_rides_on_the_same_base)
+	       libuv_rides_on_the_same_base, counts_how_late_its_timers_ran)

@@ -32,6 +32,7 @@ struct peer {
 	uint32_t receivers;
 	bool own;
 	unsigned counted;
+	unsigned echoes;	  /* own announcements that came back */
 	unsigned char seen[MOST]; /* by the number that is the argument */
 	struct peer *echoes_to;	  /* sends back to the room that came as argument */
 };
@@ -160,6 +161,12 @@ static void on_gap(uint64_t from_ms, uint64_t to_ms, void *context)
 	peer->gap_to_ms = to_ms;
 }
 
+static void on_echo(void *context)
+{
+	struct peer *peer = context;
+	peer->echoes++;
+}
+
 static void on_opened(const char *ns, void *context)
 {
 	struct peer *peer = context;
@@ -185,6 +192,7 @@ static const struct peal_adapter_news news = {
 	.sent = on_sent,
 	.receivers = on_receivers,
 	.state = on_state,
+	.echo = on_echo,
 	.gap = on_gap,
 	.opened = on_opened,
 	.issue = on_issue,
@@ -301,6 +309,8 @@ START_TEST(announcements_do_not_wait_for_the_release)
 	WAIT_FOR(&world, b.messages == 1);
 	ck_assert_int_eq(b.type, PEAL_MESSAGE_ANNOUNCE);
 	ck_assert_uint_eq(a.messages, 0);
+	WAIT_FOR(&world, a.echoes == 1);
+	ck_assert_uint_eq(b.echoes, 0);
 }
 END_TEST
 
@@ -314,6 +324,7 @@ START_TEST(a_broadcast_reaches_the_others_and_its_own_copy_is_dropped_undecoded)
 	ck_assert_str_eq(b.text, "\"world\"");
 	ck_assert_str_eq(b.uid, "AAAAAA");
 	ck_assert_uint_eq(a.messages, 0);
+	ck_assert_uint_eq(a.echoes, 0); /* announcements only */
 	WAIT_FOR(&world, a.stats.cluster_published == 1);
 }
 END_TEST
