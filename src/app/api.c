@@ -29,6 +29,7 @@ static const struct resource {
 	{ "/api/count", "GET", peal_api_count },
 	{ "/api/rooms", "GET", peal_api_rooms },
 	{ "/api/nodes", "GET", peal_api_nodes },
+	{ "/api/openapi.json", "GET", peal_api_openapi },
 };
 
 /* The listener answers methods that are in no list by itself; these come to the gate first. */
@@ -348,6 +349,21 @@ static bool on_head(struct peal_http_request *request, void *userdata)
 static void on_request(struct peal_http_request *request, void *userdata)
 {
 	find_resource(peal_http_request_info(request)->url)->fn(userdata, request);
+}
+
+static void print_metrics(FILE *stream, void *userdata)
+{
+	const struct peal_api *api = userdata;
+
+	peal_metrics_family(stream, "peal_api_waiting", "gauge",
+			    "requests of the HTTP API that wait for an answer");
+	peal_metrics_sample(stream, "peal_api_waiting", NULL, NULL, api->open);
+}
+
+struct peal_metrics_source *peal_api_metrics(struct peal_api *api)
+{
+	api->metrics = (struct peal_metrics_source){ .print = print_metrics, .userdata = api };
+	return &api->metrics;
 }
 
 int peal_api_attach(const struct peal_place *place, const char *key, struct peal_api **ret_api)

@@ -24,4 +24,8 @@ int peal_api_attach(const struct peal_place *place, const char *key, struct peal
 void peal_api_close(struct peal_api *api);
 void peal_api_free(struct peal_api *api);
 
+struct peal_metrics_source;
+/** peal_api_metrics() - what it counts, for peal_metrics_add() */
+struct peal_metrics_source *peal_api_metrics(struct peal_api *api);
+
 #endif

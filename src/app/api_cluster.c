@@ -217,10 +217,14 @@ static void put_info(const struct peal_cluster_info *info, void *userdata)
 	}
 	fprintf(stream, "],\"unnamed\":%zu,\"gap\":", info->unnamed);
 	if (info->gap_to_ms)
-		fprintf(stream, "{\"from_ms\":%" PRIu64 ",\"to_ms\":%" PRIu64 "}}",
+		fprintf(stream, "{\"from_ms\":%" PRIu64 ",\"to_ms\":%" PRIu64 "}",
 			info->gap_from_ms, info->gap_to_ms);
 	else
-		fputs("null}", stream);
+		fputs("null", stream);
+	if (info->echo_ms == UINT64_MAX)
+		fputs(",\"echo_ms\":null}", stream);
+	else
+		fprintf(stream, ",\"echo_ms\":%" PRIu64 "}", info->echo_ms);
 }
 
 void peal_api_nodes(struct peal_api *api, struct peal_http_request *request)

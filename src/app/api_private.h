@@ -14,6 +14,7 @@
 
 #include "api.h"
 #include "api_json.h"
+#include "metrics.h"
 
 #define PEAL_API_BODY_BYTES (8u << 20)
 /* Emits of one request, rooms of one list, arguments of one event. */
@@ -34,6 +35,7 @@ struct peal_api {
 	unsigned char key_hash[32];
 	size_t open; /* rounds and requests under way */
 	struct peal_api_held *held;
+	struct peal_metrics_source metrics;
 };
 
 /* A request that is answered later, or when the node closes: nobody waits for it then. */
@@ -157,5 +159,6 @@ peal_api_fn peal_api_server_emit; /* api_emit.c */
 peal_api_fn peal_api_join, peal_api_leave, peal_api_disconnect, peal_api_sockets,
 	peal_api_count;			    /* api_sockets.c */
 peal_api_fn peal_api_rooms, peal_api_nodes; /* api_cluster.c */
+peal_api_fn peal_api_openapi;		    /* api_openapi.c */
 
 #endif

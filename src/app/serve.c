@@ -21,6 +21,7 @@
 #include "health.h"
 #include "file_limit.h"
 #include "logging.h"
+#include "metrics.h"
 #include "node_options.h"
 #include "redis_options.h"
 #include "secret.h"
@@ -34,6 +35,7 @@ struct server {
 	struct peal_client_files *client_files;
 	struct peal_console *console;
 	struct peal_api *api;
+	struct peal_metrics metrics;
 	struct peal_place place;      /* of everything beside Socket.IO */
 	struct peal_adapter *adapter; /* until the node takes it */
 	char *api_key;		      /* from a file; until the API has it */
@@ -228,6 +230,8 @@ static int serve_api(struct server *server)
 
 	peal_secret_free(server->api_key);
 	server->api_key = NULL;
+	if (r == 0 && server->api)
+		peal_metrics_add(&server->metrics, peal_api_metrics(server->api));
 	return r;
 }
 
@@ -341,6 +345,8 @@ static int run(struct server *server)
 		r = make_place(server);
 	if (r == 0)
 		r = peal_health_attach(&server->place);
+	if (r == 0)
+		r = peal_metrics_attach(&server->metrics, &server->place);
 	if (r == 0)
 		r = serve_api(server);
 	if (r != 0)

@@ -5,6 +5,7 @@ import { readFileSync, mkdirSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import test from "node:test";
+import { metricsOf } from "./metrics.mjs";
 import { client, connected, event, folder, handshake, peal, root, run, serve, until, within } from "./program.mjs";
 
 // Sends bytes and returns everything that comes until the connection closes.
@@ -30,11 +31,11 @@ function addressSpace(node) {
 	return Number(/^VmSize:\s+(\d+) kB/m.exec(readFileSync(`/proc/${node.child.pid}/status`, "utf8"))[1]);
 }
 
-// --- health and metrics ---------------------------------------------------------------------------------------------
+// --- health ---------------------------------------------------------------------------------------------------------
 
 test("/healthz and /readyz answer 200 while the node serves", async (t) => {
 	const node = await serve(t);
-	for (const target of ["/healthz", "/readyz", "/readyz?verbose"]) {
+	for (const target of ["/healthz", "/readyz", "/readyz/cluster", "/readyz?verbose"]) {
 		const { status, headers } = await node.get(target);
 		assert.equal(status, 200);
 		assert.equal(headers["cache-control"], "no-store");
@@ -45,59 +46,6 @@ test("/healthz and /readyz answer 200 while the node serves", async (t) => {
 	const post = await node.get("/healthz", { method: "POST" });
 	assert.equal(post.status, 405);
 	assert.ok(post.headers.allow.includes("GET"));
-});
-
-// The samples of the text format by name; checks the form on the way.
-function parseMetrics(text) {
-	const samples = {}, help = new Set(), types = {};
-	assert.ok(text.endsWith("\n"));
-	for (const line of text.trimEnd().split("\n")) {
-		const comment = /^# (HELP|TYPE) ([a-z_]+) (.+)$/.exec(line);
-		if (comment?.[1] === "HELP") {
-			assert.ok(!help.has(comment[2]), `HELP twice: ${comment[2]}`);
-			help.add(comment[2]);
-		} else if (comment) {
-			assert.ok(["counter", "gauge"].includes(comment[3]), line);
-			types[comment[2]] = comment[3];
-		} else {
-			const [, name, , value] = /^([a-z_]+)(\{[a-z]+="[^"]*"\})? (\d+)$/.exec(line) ?? assert.fail(`not a sample: ${line}`);
-			assert.ok(help.has(name) && types[name], `no HELP or TYPE before ${name}`);
-			assert.equal(name.endsWith("_total"), types[name] === "counter", name);
-			samples[name] = Number(value);
-		}
-	}
-	return samples;
-}
-
-test("/metrics holds every counter of stats.h in the text format of Prometheus", async (t) => {
-	const node = await serve(t);
-	const { status, headers, body } = await node.get("/metrics");
-	assert.equal(status, 200);
-	assert.equal(headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
-	const samples = parseMetrics(body);
-	const declared = [...readFileSync(`${root}include/peal/stats.h`, "utf8").matchAll(/X\((counter|gauge), ([a-z_]+),/g)]
-		.map(([, kind, name]) => `peal_${name}${kind === "counter" ? "_total" : ""}`);
-	assert.ok(declared.length > 30);
-	assert.deepEqual(Object.keys(samples).sort(), [...declared, "peal_build_info", "peal_ready"].sort());
-	assert.equal(samples.peal_ready, 1);
-});
-
-test("/metrics counts what happens", async (t) => {
-	const node = await serve(t, ["--demo"]);
-	const metrics = async () => parseMetrics((await node.get("/metrics")).body);
-	const before = await metrics();
-	const sockets = [await connected(node), await connected(node, { transports: ["websocket"] })];
-	const received = event(sockets[1], "message");
-	sockets[0].emit("broadcast", { to: "others", text: "x" });
-	await received;
-	const after = await metrics();
-	assert.equal(after.peal_sessions - before.peal_sessions, 2);
-	assert.equal(after.peal_sockets - before.peal_sockets, 2);
-	assert.equal(after.peal_connects_total - before.peal_connects_total, 2);
-	assert.equal(after.peal_deliveries_total - before.peal_deliveries_total, 1);
-	assert.ok(after.peal_http_requests_total > before.peal_http_requests_total);
-	sockets.forEach((socket) => socket.disconnect());
-	await until(async () => (await metrics()).peal_sessions === 0, "the sessions to be gone");
 });
 
 // --- the end --------------------------------------------------------------------------------------------------------
@@ -199,7 +147,7 @@ test("more clients than --max-clients are refused with 503, until one leaves", a
 	// Those that are in stay in, and a place that becomes free is given again.
 	assert.ok(sockets.every((socket) => socket.connected));
 	sockets[0].disconnect();
-	await until(async () => (await node.get("/metrics")).body.includes("\npeal_sessions 1\n"), "a place to be free");
+	await until(async () => (await metricsOf(node)).get("peal_sessions") === 1, "a place to be free");
 	await connected(node);
 });
 

@@ -1,5 +1,6 @@
 // Redis and nodes that share it, the API and clients that answer, for tests.
 import { freePort, launchRedis } from "../support/common.mjs";
+import { checkAnswer } from "./openapi.mjs";
 import { client, event, folder, request, serve, until, within } from "./program.mjs";
 
 export { freePort };
@@ -21,12 +22,13 @@ export async function startRedis(t, { port, args = [] } = {}) {
 	return redis;
 }
 
-// A call of the API: { status, body, headers }, the body parsed.
+// A call of the API: { status, body, text, headers }, the body parsed, and all of it as openapi.json says.
 export async function call(node, method, path, body, headers = {}) {
 	const answer = await request(node.apiPort ?? node.port, {
 		method, path, headers: { Authorization: `Bearer ${key}`, ...headers },
 		body: body === undefined || typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body),
 	});
+	checkAnswer({ method, path, body }, { ...answer, text: answer.body });
 	return { ...answer, text: answer.body, body: answer.body ? JSON.parse(answer.body) : undefined };
 }
 
