@@ -67,15 +67,6 @@ int peal_outbox_extend(struct peal_outbox *outbox, struct peal_outbox_pool *pool
 	return 0;
 }
 
-size_t peal_outbox_peek(const struct peal_outbox *outbox, struct peal_frame **ret_frames,
-			size_t max)
-{
-	size_t count = outbox->count < max ? outbox->count : max;
-	if (count)
-		memcpy(ret_frames, peal_outbox_frames(outbox), count * sizeof(*ret_frames));
-	return count;
-}
-
 void peal_outbox_shorten(struct peal_outbox *outbox, struct peal_outbox_pool *pool, size_t count)
 {
 	if (!count)

@@ -50,9 +50,6 @@ int peal_outbox_extend(struct peal_outbox *outbox, struct peal_outbox_pool *pool
 		       struct peal_frame *frame) __attribute__((warn_unused_result));
 /* For peal_outbox_pop(): some of several frames, or all. */
 void peal_outbox_shorten(struct peal_outbox *outbox, struct peal_outbox_pool *pool, size_t count);
-/* Copy the first @max frames, still owned by the outbox. Return: how many there are. */
-size_t peal_outbox_peek(const struct peal_outbox *outbox, struct peal_frame **ret_frames,
-			size_t max);
 void peal_sequence_free(struct peal_sequence *sequence, struct peal_outbox_pool *pool);
 
 static inline void peal_sequence_unref(struct peal_sequence *sequence,

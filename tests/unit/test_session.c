@@ -30,10 +30,10 @@ static bool recorder_writable(const struct peal_session *s)
 
 static void recorder_flush(struct peal_session *s)
 {
-	struct peal_frame *frames[256];
+	struct peal_frame *const *frames = peal_outbox_frames(&s->outbox);
+	size_t count = s->outbox.count;
 	if (!can_write)
 		return;
-	size_t count = peal_outbox_peek(&s->outbox, frames, 256);
 	for (size_t i = 0; i < count; i++) {
 		strncat(wire, peal_frame_payload(frames[i]), frames[i]->length);
 		strcat(wire, "|");

@@ -30,17 +30,15 @@ static bool recorder_writable(const struct peal_session *s)
 
 static void recorder_flush(struct peal_session *s)
 {
-	struct peal_frame *frames[256];
-	size_t count;
-	while (can_write && (count = peal_outbox_peek(&s->outbox, frames, 256))) {
-		for (size_t i = 0; i < count; i++) {
-			strncat(wire, peal_frame_payload(frames[i]), frames[i]->length);
-			strcat(wire, "|");
-		}
-		peal_outbox_pop(&s->outbox, &s->engine->outbox_pool, count);
+	struct peal_frame *const *frames = peal_outbox_frames(&s->outbox);
+	if (!can_write)
+		return;
+	for (size_t i = 0; i < s->outbox.count; i++) {
+		strncat(wire, peal_frame_payload(frames[i]), frames[i]->length);
+		strcat(wire, "|");
 	}
-	if (can_write)
-		peal_session_drained(s);
+	peal_outbox_clear(&s->outbox, &s->engine->outbox_pool);
+	peal_session_drained(s);
 }
 
 static bool recorder_finish(struct peal_session *s)
