@@ -30,8 +30,10 @@ struct peal_node_options {
 			       ends, libwebsockets looks through a table of that size */
 	unsigned connect_timeout_ms;	     /* 45000 */
 	bool cleanup_empty_child_namespaces; /* false */
-	size_t max_child_namespaces;	     /* 10000 dynamic children; more are refused as invalid
-						namespaces */
+	unsigned connect_rate; /* 0; new sessions per second of all engines, with bursts of a tenth
+				  of that; more get 503 with Retry-After. 0: as many as come */
+	size_t max_child_namespaces; /* 10000 dynamic children; more are refused as invalid
+					namespaces */
 	size_t websocket_read_bytes; /* 512; a buffer of this size per WebSocket client, and the
 					size of each read */
 	const char *const *trusted_proxies; /* CIDR blocks: only these peers' X-Forwarded-For and
@@ -115,6 +117,20 @@ PEAL_API int peal_node_close(struct peal_node *node, unsigned timeout_ms, peal_n
 
 /** peal_node_drain() - refuse new sessions with 503 and let the open ones be */
 PEAL_API void peal_node_drain(struct peal_node *node);
+
+/**
+ * peal_node_drain_sessions() - send some clients away, for who does it little by little
+ * @count: so many sessions, of all engines, in an order without regard to age or transport; 0 sends
+ *         nobody away and only counts
+ *
+ * The node drains from here on. Sockets leave with `server shutting down`; what is queued for a
+ * client goes out, and then its connection closes, without a DISCONNECT packet, so that it
+ * reconnects by itself. The node stays a member of its cluster and answers the others until
+ * peal_node_close().
+ *
+ * Return: how many sessions are open and not closing; 0 when the node is being freed.
+ */
+PEAL_API size_t peal_node_drain_sessions(struct peal_node *node, size_t count);
 
 /** peal_node_ready() - it listens, is neither draining nor closing, and has joined its cluster once
  * or given up on that */

@@ -26,6 +26,7 @@
 #define PEAL_OPTION_SID_PREFIX_BYTES 16
 /* The soft limit of open files must stay at or below 10 000 000 and is 2 × clients + 128. */
 #define PEAL_OPTION_MAX_CLIENTS 4999936
+#define PEAL_OPTION_MAX_CONNECT_RATE 1000000
 
 /* clang-format off */
 #define PEAL_OPTIONS(section, boolean, number, text, choice, list)                                 \
@@ -37,6 +38,9 @@
 	number(max_clients, "COUNT", "clients", 10000, 1, PEAL_OPTION_MAX_CLIENTS,                 \
 	       "sessions that may be open at a time; more get 503. Lowered with a warning when "   \
 	       "the hard limit of open files is too small for it")                                 \
+	number(connect_rate, "COUNT", "sessions per second", 0, 0, PEAL_OPTION_MAX_CONNECT_RATE,   \
+	       "new sessions that are let in each second, with bursts of a tenth of that; more "   \
+	       "get 503 with Retry-After and come again by themselves. 0: as many as come")        \
 	list(trusted_proxy, "CIDR", NULL, NULL,                                                    \
 	     "a balancer whose X-Forwarded-For and X-Forwarded-Proto count, such as 10.0.0.0/8")   \
 	number(drain_seconds, "SECONDS", "s", 0, 0, 3600,                                          \

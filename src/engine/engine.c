@@ -269,6 +269,26 @@ size_t peal_engine_session_count(const struct peal_engine *engine)
 	return engine->session_count;
 }
 
+struct peal_session *peal_engine_pick(struct peal_engine *engine)
+{
+	const struct peal_hash *hash = &engine->by_sid;
+	/* Each bucket once, from where the last one was found: those before it are empty of open
+	 * sessions, unless the table has grown since. */
+	for (size_t i = 0; i < hash->bucket_count; i++) {
+		size_t bucket = (engine->picked + i) & (hash->bucket_count - 1);
+		struct peal_hash_entry *entry = hash->buckets[bucket];
+		for (; entry; entry = entry->next) {
+			struct peal_session *session =
+				peal_container(entry, struct peal_session, by_sid);
+			if (session->state != PEAL_SESSION_OPEN)
+				continue;
+			engine->picked = bucket;
+			return session;
+		}
+	}
+	return NULL;
+}
+
 struct peal_session *peal_engine_find(const struct peal_engine *engine, const char *sid,
 				      size_t length)
 {

@@ -12,6 +12,7 @@
 #include <peal/engine.h>
 
 #include "base/log.h"
+#include "engine/admission.h"
 #include "engine/session.h"
 #include "loop/barrier.h"
 #include "loop/loop.h"
@@ -23,10 +24,12 @@ struct peal_engine_context {
 	struct peal_loop *loop;
 	struct peal_stats *stats;
 	const struct peal_log *log;
-	size_t max_sessions;	      /* of all engines; above: 503 */
-	size_t session_count;	      /* of all engines */
-	bool draining;		      /* new sessions get 503 */
-	struct peal_barrier *barrier; /* for peal_session_hold(); NULL: nothing ever waits */
+	size_t max_sessions;		 /* of all engines; above: 503 */
+	size_t session_count;		 /* of all engines */
+	size_t open_count;		 /* of these, those that are not closing */
+	bool draining;			 /* new sessions get 503 */
+	struct peal_admission admission; /* so fast they come in; more get 503 */
+	struct peal_barrier *barrier;	 /* for peal_session_hold(); NULL: nothing ever waits */
 };
 
 /*
@@ -42,5 +45,11 @@ void peal_engine_discard_all(struct peal_engine *engine);
 /* All sessions must be closed and reaped. */
 void peal_engine_destroy(struct peal_engine *engine);
 size_t peal_engine_session_count(const struct peal_engine *engine);
+
+/*
+ * An open session, for who closes one after the other: in the order of the hash table of their ids,
+ * which knows nothing of age, address or transport. Return: NULL when none is open.
+ */
+struct peal_session *peal_engine_pick(struct peal_engine *engine);
 
 #endif

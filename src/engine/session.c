@@ -14,6 +14,8 @@
 
 static void set_state(struct peal_session *session, enum peal_session_state state)
 {
+	if (session->state == PEAL_SESSION_OPEN)
+		session->engine->context->open_count--;
 	session->state = (uint8_t)state;
 }
 
@@ -128,6 +130,7 @@ int peal_session_create(struct peal_engine *engine, const struct peal_transport 
 	peal_list_append(&engine->sessions, &session->link);
 	engine->session_count++;
 	engine->context->session_count++;
+	engine->context->open_count++;
 	engine->context->stats->sessions++;
 	engine->context->stats->sessions_opened++;
 	/* The clock starts before the handshake leaves: clients count from its arrival. */

@@ -134,6 +134,7 @@ struct peal_engine {
 	char handshake_ends[2][128];
 	char sid_prefix[PEAL_ENGINE_SID_PREFIX_LENGTH + 1];
 	struct peal_hash by_sid;
+	size_t picked; /* the bucket of by_sid that peal_engine_pick() looks at first */
 	struct peal_list sessions;
 	size_t session_count;
 	/* The sessions with something to flush, in the order in which they got it; NULL: closed. */

@@ -58,6 +58,8 @@ static int check_options(struct peal_node *node, const struct peal_node_options 
 		wrong = "host";
 	else if (!options->max_clients)
 		wrong = "max_clients";
+	else if (options->connect_rate > PEAL_LIMIT_CONNECT_RATE)
+		wrong = "connect_rate";
 	else if (!options->connect_timeout_ms || options->connect_timeout_ms > INT32_MAX)
 		wrong = "connect_timeout_ms";
 	else if (options->websocket_read_bytes < 64 || options->websocket_read_bytes > 65536)
@@ -161,6 +163,7 @@ static int add_engine(struct peal_node *node, const struct peal_engine_options *
 		free(place);
 		return r;
 	}
+	place->is_socket_io = handlers == &peal_server_engine_handlers;
 	peal_list_append(&node->engines, &place->link);
 	if (ret_engine)
 		*ret_engine = place->engine;
@@ -213,6 +216,8 @@ static int make(struct peal_node *node, const struct peal_node_options *options)
 	node->engines_context.stats = &node->stats;
 	node->engines_context.log = &node->log;
 	node->engines_context.barrier = &node->barrier;
+	peal_admission_init(&node->engines_context.admission, options->connect_rate,
+			    peal_loop_real_ms(node->loop));
 	const struct peal_http_options http = {
 		.max_connections = connections,
 		.trusted_proxies = options->trusted_proxies,
@@ -343,11 +348,6 @@ void peal_node_stop(struct peal_node *node)
 	peal_loop_stop(node->loop);
 }
 
-void peal_node_drain(struct peal_node *node)
-{
-	node->engines_context.draining = true;
-}
-
 bool peal_node_ready(const struct peal_node *node)
 {
 	return node->listening && !node->engines_context.draining && !node->closing &&
@@ -401,6 +401,7 @@ static void begin_close(struct peal_node *node)
 {
 	node->closing = true;
 	node->engines_context.draining = true;
+	node->stats.draining = 0;
 	/* What its clients' leaving makes the application emit still reaches the others. */
 	if (node->server)
 		peal_server_shut_down(node->server);

@@ -15,6 +15,8 @@
 #include "transport/websocket.h"
 
 #define PEAL_LIMIT_NODE_NAME_BYTES 255
+/* New sessions per second: above it a rate says nothing that --max-clients does not. */
+#define PEAL_LIMIT_CONNECT_RATE 1000000
 
 struct event;
 
@@ -33,6 +35,7 @@ struct peal_engine_place {
 	struct peal_list link;
 	struct peal_engine *engine;
 	struct peal_front *front;
+	bool is_socket_io; /* its sessions are clients of the server */
 };
 
 struct peal_node {

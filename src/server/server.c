@@ -296,20 +296,30 @@ void peal_server_set_remote(struct peal_server *server, const struct peal_remote
 	server->remote = remote;
 }
 
+static void dismiss(struct peal_client *client)
+{
+	peal_deadline_disarm(&client->deadline);
+	peal_connect_drop_all(client);
+	peal_list_each (link, &client->sockets)
+		peal_socket_leave_later(peal_container(link, struct peal_socket, link),
+					"server shutting down");
+}
+
 void peal_server_shut_down(struct peal_server *server)
 {
 	if (server->shutting_down)
 		return;
 	server->shutting_down = true;
-	peal_list_each (link, &server->clients) {
-		struct peal_client *client = peal_container(link, struct peal_client, link);
-		peal_deadline_disarm(&client->deadline);
-		peal_connect_drop_all(client);
-		peal_list_each (socket_link, &client->sockets)
-			peal_socket_leave_later(
-				peal_container(socket_link, struct peal_socket, link),
-				"server shutting down");
-	}
+	peal_list_each (link, &server->clients)
+		dismiss(peal_container(link, struct peal_client, link));
+}
+
+void peal_server_send_away(struct peal_session *session)
+{
+	struct peal_client *client = peal_session_userdata(session);
+	if (client)
+		dismiss(client);
+	(void)peal_session_shutdown(session);
 }
 
 void peal_server_refuse_calls(struct peal_server *server)

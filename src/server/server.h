@@ -43,6 +43,12 @@ void peal_server_set_remote(struct peal_server *server, const struct peal_remote
  */
 void peal_server_shut_down(struct peal_server *server);
 
+/*
+ * Close the session of one client as peal_server_shut_down() does with all: its sockets leave with
+ * `server shutting down`, without DISCONNECT packets; what is queued for it goes out before.
+ */
+void peal_server_send_away(struct peal_session *session);
+
 /* The node is being freed: public functions return -ESHUTDOWN from here on. */
 void peal_server_refuse_calls(struct peal_server *server);
 

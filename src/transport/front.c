@@ -291,15 +291,37 @@ static void asking_free(struct asking *asking)
 	free(asking);
 }
 
+static void ask_to_come_later(struct peal_front *front, struct peal_http_request *request,
+			      const char *seconds)
+{
+	peal_http_request_add_header(request, "Retry-After", seconds);
+	answer_error(front, request, 503, E_BAD_REQUEST, messages[E_BAD_REQUEST]);
+}
+
 static bool full(struct peal_front *front, struct peal_http_request *request)
 {
 	struct peal_engine_context *context = front->engine->context;
 	if (!context->draining && context->session_count < context->max_sessions)
 		return false;
-	if (!context->draining)
+	if (context->draining)
+		context->stats->sessions_refused_draining++;
+	else
 		context->stats->sessions_refused_full++;
-	peal_http_request_add_header(request, "Retry-After", "5");
-	answer_error(front, request, 503, E_BAD_REQUEST, messages[E_BAD_REQUEST]);
+	ask_to_come_later(front, request, "5");
+	return true;
+}
+
+/* Before the hook, which may be what the rate is to spare. What would be refused for its version
+ * anyway takes nobody's place. */
+static bool too_fast(struct peal_front *front, struct peal_http_request *request,
+		     const struct query *query)
+{
+	struct peal_engine_context *context = front->engine->context;
+	if (!query->revision_4 ||
+	    peal_admission_take(&context->admission, peal_loop_real_ms(context->loop)))
+		return false;
+	context->stats->sessions_refused_rate++;
+	ask_to_come_later(front, request, "1");
 	return true;
 }
 
@@ -439,7 +461,7 @@ static void on_request(struct peal_http_request *request, void *context)
 		refuse(front, request, E_BAD_REQUEST, NULL, "TRANSPORT_HANDSHAKE_ERROR");
 		return;
 	}
-	if (!full(front, request))
+	if (!full(front, request) && !too_fast(front, request, &query))
 		ask(front, request, &query);
 }
 

@@ -94,7 +94,7 @@ const values = {
 	"name": "north", "path": "/live", "ping-interval": 7000, "ping-timeout": 6000, "upgrade-timeout": 5000,
 	"connect-timeout": 8000, "max-http-buffer-size": 54321, "outbox-limit": 100000, "websocket-read-bytes": 1024,
 	"transports": ["polling"], "allow-upgrades": false, "http-compression": false, "http-compression-threshold": 99,
-	"initial-packet": '2["early"]', "namespace": ["one", "two"], "max-clients": 50, "max-child-namespaces": 5,
+	"initial-packet": '2["early"]', "namespace": ["one", "two"], "max-clients": 50, "connect-rate": 5000, "max-child-namespaces": 5,
 	"cleanup-empty-child-namespaces": true, "trusted-proxy": ["10.0.0.0/8", "127.0.0.1/32"], "shutdown-seconds": 3, "drain-seconds": 0,
 	"cors-origin": ["https://a.example", "https://b.example"], "cors-credentials": true, "cors-methods": ["GET", "POST"],
 	"cors-allowed-headers": ["x-one", "x-two"], "cors-exposed-headers": ["x-three"], "cors-max-age": 60,
