@@ -55,9 +55,8 @@ struct peal_http_server {
 	struct peal_http_network *trusted;
 	size_t trusted_count;
 
-	int listener;	      /* -1 while there is none */
-	bool accepts_single;  /* the last connection came alone */
-	uint64_t accept_turn; /* when that was */
+	int listener;		 /* -1 while there is none */
+	unsigned single_accepts; /* so many more without asking whether others wait */
 	struct event *accept_event;
 	struct peal_deadline accept_again; /* armed while there are no descriptors */
 	bool starved;			   /* and it was logged */

@@ -14,6 +14,8 @@
 #include "http/private.h"
 
 #define BACKLOG 4096
+/* So many connections are accepted one at a time before it is asked again whether others wait. */
+#define SINGLE_ACCEPTS 4
 
 /* --- the ready list -------------------------------------------------------------------------- */
 
@@ -104,17 +106,18 @@ static void on_accept_again(struct peal_deadlines *deadlines, struct peal_deadli
 
 /*
  * To find out that nobody else waits takes the kernel about as long as to accept somebody. So where
- * the last one came alone, the next one is taken alone, unless it follows in the very next turn.
+ * one came alone, the next few are taken one at a time, and not more of them: many may wait behind
+ * the first.
  */
 static void on_accept(evutil_socket_t listener, short what, void *userdata)
 {
 	struct peal_http_server *server = userdata;
 	(void)what;
 	peal_loop_enter(server->loop);
-	bool alone = server->accepts_single && server->accept_turn + 1 != server->stats->loop_turns;
-	server->accept_turn = server->stats->loop_turns;
-	server->accepts_single = alone;
-	for (unsigned i = 0; i < (alone ? 1 : PEAL_LIMIT_ACCEPTS_PER_TURN); i++) {
+	unsigned most = server->single_accepts ? 1 : PEAL_LIMIT_ACCEPTS_PER_TURN;
+	if (server->single_accepts)
+		server->single_accepts--;
+	for (unsigned i = 0; i < most; i++) {
 		struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
 		socklen_t length = sizeof(peer);
 		int fd = accept4(listener, (struct sockaddr *)&peer, &length,
@@ -126,7 +129,7 @@ static void on_accept(evutil_socket_t listener, short what, void *userdata)
 		}
 		switch (errno) {
 		case EAGAIN:
-			server->accepts_single = i < 2;
+			server->single_accepts = i < 2 ? SINGLE_ACCEPTS : 0;
 			return;
 		case EMFILE:
 		case ENFILE:

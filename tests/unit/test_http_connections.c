@@ -161,6 +161,28 @@ START_TEST(connections_are_accepted_whether_they_come_alone_or_together)
 }
 END_TEST
 
+START_TEST(those_that_wait_do_not_come_in_one_by_one_while_requests_are_handled)
+{
+	static const char request[] = "GET /t/now HTTP/1.1\r\n" HOST "\r\n";
+	int fds[60];
+	bench_open(1000, NULL);
+	struct client *client = client_new();
+	client_free(client_new());
+	connect_many(fds, 60);
+	/* A request behind the listener makes another turn of the same look at the network. */
+	ck_assert_int_gt(send(client->fd, request, sizeof(request) - 1, 0), 0);
+	for (int i = 0; i < 60; i++)
+		ck_assert_int_gt(send(fds[i], request, sizeof(request) - 1, 0), 0);
+	for (int look = 0; look < 6; look++)
+		event_base_loop(peal_loop_base(bench.loop), EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	ck_assert_uint_eq(bench.stats.http_connections, 61);
+	for (int i = 0; i < 60; i++)
+		close(fds[i]);
+	client_free(client);
+	bench_close();
+}
+END_TEST
+
 START_TEST(without_descriptors_the_listener_rests_and_comes_back)
 {
 	struct rlimit before, few;
@@ -332,6 +354,7 @@ UNIT_MAIN("http_connections", an_upgrade_hands_out_the_socket_even_on_a_used_con
 	  an_upgrade_on_a_foreign_path_is_left_alone_for_a_second,
 	  other_upgrades_are_plain_requests, over_the_ceiling_the_oldest_idle_connection_makes_room,
 	  connections_are_accepted_whether_they_come_alone_or_together,
+	  those_that_wait_do_not_come_in_one_by_one_while_requests_are_handled,
 	  without_descriptors_the_listener_rests_and_comes_back,
 	  closing_ends_idle_connections_now_and_busy_ones_after_their_answer,
 	  freeing_the_server_tells_the_handlers, a_proxy_that_is_trusted_says_who_the_client_is,
