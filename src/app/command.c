@@ -20,7 +20,8 @@ enum {
 	TAKES_DISCONNECT = 1 << 5,
 	TAKES_NAMESPACE = 1 << 6,
 	TAKES_TIMEOUT = 1 << 7,
-	TAKES_NODE = 1 << 8, /* every one */
+	TAKES_NODE = 1 << 8, /* every one that speaks with a node */
+	TAKES_TOKEN = 1 << 9,
 };
 
 static const struct description {
@@ -49,6 +50,7 @@ static const struct description {
 	{ "disconnect", "", "disconnect sockets",
 	  TAKES_TARGET | TAKES_NAMESPACE | TAKES_LOCAL | TAKES_DISCONNECT | TAKES_NODE, 0, 0,
 	  peal_command_disconnect },
+	{ "token", "", "make a token for trying out", TAKES_TOKEN, 0, 0, peal_command_token },
 };
 
 #define MEMBER(name) offsetof(struct peal_command, name)
@@ -99,6 +101,20 @@ static const struct option {
 	{ "--redis-cert", "FILE", "certificate of this client", TAKES_EVENT, VALUE,
 	  MEMBER(redis_cert) },
 	{ "--redis-key", "FILE", "its key", TAKES_EVENT, VALUE, MEMBER(redis_key) },
+	{ "--user", "ID", "the user that it is for", TAKES_TOKEN, VALUE, MEMBER(user) },
+	{ "--room", "ROOM", "a room to join; may be repeated", TAKES_TOKEN, ROOMS, 0 },
+	{ "--data", "JSON", "an object for the data of the socket", TAKES_TOKEN, VALUE,
+	  MEMBER(data) },
+	{ "--expires", "SECONDS", "how long it is good; 3600 without it", TAKES_TOKEN, NUMBER,
+	  MEMBER(expires) },
+	{ "--issuer", "TEXT", "its iss", TAKES_TOKEN, VALUE, MEMBER(issuer) },
+	{ "--audience", "TEXT", "its aud", TAKES_TOKEN, VALUE, MEMBER(audience) },
+	{ "--key", "ALG:FILE",
+	  "sign with this: HS256 and a secret, RS256 or ES256 and a private "
+	  "key in PEM; ALG@KID:FILE names the key",
+	  TAKES_TOKEN, VALUE, MEMBER(key) },
+	{ "--secret-file", "FILE", "or with HS256 and this secret; PEAL_AUTH_SECRET without it",
+	  TAKES_TOKEN, VALUE, MEMBER(secret_file) },
 	{ "--json", NULL, "print the answer as it came, for programs", TAKES_NODE, FLAG,
 	  MEMBER(json) },
 };
@@ -123,6 +139,8 @@ void peal_command_list(void *stream)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
 		char usage[64];
 
+		if (!(commands[i].takes & TAKES_NODE))
+			continue;
 		snprintf(usage, sizeof(usage), "%s %s", commands[i].name, commands[i].usage);
 		/* The ellipsis has three bytes and one column. */
 		fprintf(stream, "  peal %-*s %s\n", strstr(usage, "…") ? 20 : 18, usage,

@@ -16,6 +16,7 @@ static void print_help(FILE *stream)
 	      "\n"
 	      "  peal serve [SETTINGS]   run a node until SIGTERM or SIGINT\n"
 	      "  peal serve --help       list all settings\n"
+	      "  peal token              make a token for trying out, see `peal token --help`\n"
 	      "  peal help [COMMAND]     this text, or that of a command\n"
 	      "  peal --version          print the version\n"
 	      "\n"

@@ -78,6 +78,26 @@
 	text(internal_listen, "HOST:PORT", NULL,                                                   \
 	     "serve /api, /metrics, /healthz, /readyz and the console here, and no longer where "  \
 	     "clients connect")                                                                    \
+	section("Access")                                                                          \
+	list(auth_key, "[NS ]ALG:FILE", NULL, NULL,                                                \
+	     "clients need a token (JWT) that this key signed: HS256 with a secret in the first "  \
+	     "line of the file, RS256 or ES256 with a public key or certificate in PEM. "          \
+	     "ALG@KID:FILE is only for tokens that name the key KID. It is for the main "          \
+	     "namespace, unless one stands in front: '/chat RS256:chat.pem'; * means those that "  \
+	     "--namespace * accepts")                                                              \
+	text(auth_secret, "TEXT", NULL,                                                            \
+	     "a secret for HS256 in the main namespace, at least 32 bytes; others can see flags, " \
+	     "so better a variable or a file")                                                     \
+	text(auth_secret_file, "FILE", NULL, "read the secret from the first line of a file")      \
+	list(auth_issuer, "[NS ]TEXT", NULL, NULL, "iss of a token must be this, or one of several") \
+	list(auth_audience, "[NS ]TEXT", NULL, NULL, "aud of a token must have this, or one of several") \
+	list(auth_user_claim, "[NS ]NAME", NULL, "sub",                                            \
+	     "claim with the id of the user, who is then in the room user:ID")                     \
+	list(auth_rooms_claim, "[NS ]NAME", NULL, "rooms", "claim with an array of rooms to join") \
+	list(auth_data_claim, "[NS ]NAME", NULL, "data",                                           \
+	     "claim with an object whose members become data of the socket")                       \
+	list(auth_optional, "NS", NULL, NULL,                                                      \
+	     "clients of this namespace may also come without a token, as nobody")                 \
 	section("Logging")                                                                         \
 	choice(log_format, "text,json", "text", "form of the lines on standard error")             \
 	choice(log_level, "error,warning,info,debug", "info", "least level that is logged")        \
@@ -162,6 +182,7 @@
 #define PEAL_OPTIONS_SECRET(X) \
 	X("redis")             \
 	X("redis_password")    \
+	X("auth_secret")       \
 	X("api_key")
 
 /* Variables of the other commands, which `peal serve` leaves alone. */

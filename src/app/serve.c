@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access/access.h"
 #include "api.h"
 #include "client_files.h"
 #include "console.h"
@@ -36,6 +37,7 @@ struct server {
 	struct peal_console *console;
 	struct peal_api *api;
 	struct peal_metrics metrics;
+	struct peal_access *access;
 	struct peal_place place;      /* of everything beside Socket.IO */
 	struct peal_adapter *adapter; /* until the node takes it */
 	char *api_key;		      /* from a file; until the API has it */
@@ -150,7 +152,9 @@ static int serve_namespace(struct server *server, const char *name)
 				 PEAL_LOGGING_TEXT("namespace", name));
 		return -EINVAL;
 	}
-	return server->settings->demo ? peal_demo_attach(ns) : 0;
+	if (server->settings->demo && peal_demo_attach(ns) < 0)
+		return -ENOMEM;
+	return peal_access_attach(server->access, server->base, ns, name);
 }
 
 /* A name that is there twice would get its handlers twice. */
@@ -169,6 +173,8 @@ static int serve_namespaces(struct server *server)
 	const struct peal_settings_list *names = &server->settings->namespace;
 	int r = server->settings->demo ? peal_demo_attach(peal_io(server->node)) : 0;
 
+	if (r == 0)
+		r = peal_access_attach(server->access, server->base, peal_io(server->node), "/");
 	/* Fixed names first: one that exists is not left to the rule of *. */
 	for (int pass = 0; pass <= 1; pass++) {
 		for (size_t i = 0; r == 0 && i < names->count; i++) {
@@ -195,6 +201,8 @@ static int prepare(struct server *server, struct peal_usage *usage)
 			r = peal_usage_set(usage, "--api-key-file: the key must be 1 to 1000 "
 						  "characters of ASCII, without blanks");
 	}
+	if (r == 0)
+		r = peal_access_new(settings, &server->logging, &server->access, usage);
 	if (r == 0 && settings->redis)
 		r = peal_redis_settings_adapter(settings, &server->adapter, usage);
 	return r;
@@ -383,6 +391,7 @@ int peal_serve(const struct peal_settings *settings)
 	peal_adapter_free(server.adapter);
 	peal_secret_free(server.api_key);
 	peal_api_free(server.api);
+	peal_access_free(server.access);
 	peal_console_free(server.console);
 	peal_client_files_free(server.client_files);
 	if (server.sigterm)
