@@ -22,11 +22,11 @@ static void pass(struct peal_uv_bridge *bridge)
 	bridge->running = true;
 	uv_run(&bridge->uv, UV_RUN_NOWAIT);
 	/* libuv looks in another run at what this changes. */
-	bool more = bridge->go_on && bridge->go_on(bridge->userdata);
-	int timeout_ms = uv_backend_timeout(&bridge->uv);
-	if (more || (!timeout_ms && !peal_loop_turn_is_long(bridge->loop))) {
+	bool changed = bridge->go_on && bridge->go_on(bridge->userdata);
+	int timeout_ms = changed ? 0 : uv_backend_timeout(&bridge->uv);
+	if (!timeout_ms && !peal_loop_turn_is_long(bridge->loop)) {
 		/* Behind each input libwebsockets wants to be idle once. That is no reason to go
-		 * all around; but a second pass is all that it gets in one turn. */
+		 * all around; but a second run is all that it gets in one turn. */
 		uv_run(&bridge->uv, UV_RUN_NOWAIT);
 		timeout_ms = uv_backend_timeout(&bridge->uv);
 	}

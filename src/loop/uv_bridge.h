@@ -3,7 +3,8 @@
  * not libevent.
  *
  * libuv's backend descriptor is watched by the base; whenever it is readable, or libuv's next timer
- * is due, or somebody kicked, libuv gets one pass without waiting. libuv documents this embedding.
+ * is due, or somebody kicked, there is a pass: libuv runs without waiting, and once more when it
+ * has something to do at once. libuv documents this embedding.
  */
 #ifndef PEAL_LOOP_UV_BRIDGE_H
 #define PEAL_LOOP_UV_BRIDGE_H
