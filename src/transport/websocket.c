@@ -300,6 +300,13 @@ static void on_lws_log(int level, const char *line)
 			(const struct peal_log_field[]){ PEAL_FIELD_TEXT("line", text), { 0 } });
 }
 
+/* What libwebsockets puts heads together in, and reads into: LWS_PRE bytes more than it was told,
+ * if they fit. */
+static unsigned serv_buf_bytes(size_t read_bytes)
+{
+	return read_bytes + LWS_PRE > 20480 ? (unsigned)read_bytes + LWS_PRE : 20480;
+}
+
 int peal_websockets_new(struct peal_loop *loop, size_t read_bytes, struct peal_stats *stats,
 			const struct peal_log *log, struct peal_websockets **ret_websockets)
 {
@@ -339,7 +346,7 @@ int peal_websockets_new(struct peal_loop *loop, size_t read_bytes, struct peal_s
 		.foreign_loops = websockets->foreign_loops,
 		.pcontext = &websockets->context,
 		.user = websockets,
-		.pt_serv_buf_size = 20480,
+		.pt_serv_buf_size = serv_buf_bytes(read_bytes),
 		.retry_and_idle_policy = &no_keep_alive,
 		.gid = -1,
 		.uid = -1,

@@ -9,6 +9,7 @@
 #include "base/frame.h"
 #include "base/limits.h"
 #include "transport/websocket.h"
+#include "tests/support/fake_clock.h"
 #include "tests/unit/unit.h"
 
 static struct peal_stats stats;
@@ -16,6 +17,8 @@ static struct peal_log silent = { .level = PEAL_LOG_ERROR };
 static struct event_base *base;
 static struct peal_loop *loop;
 static struct peal_websockets *websockets;
+static struct fake_clock now = { 1000000 };
+static struct peal_websocket *victim; /* of who says so */
 
 /* What the handler heard. */
 static struct heard {
@@ -40,6 +43,10 @@ static void on_message(struct peal_websocket *websocket, const char *data, size_
 		peal_websocket_cut(websocket);
 	else if (!strcmp(heard.text, "close me"))
 		peal_websocket_close(websocket);
+	else if (!strncmp(heard.text, "cut the other", 13))
+		peal_websocket_cut(victim);
+	else if (!strncmp(heard.text, "slow", 4))
+		now.now_us += 2 * PEAL_LIMIT_TURN_US;
 }
 
 /* Frames that are written whenever that may be done. */
@@ -90,6 +97,15 @@ static void tear_down(void)
 	event_base_free(base);
 	ck_assert_uint_eq(stats.websocket_connections, 0);
 	ck_assert_uint_eq(stats.frames, 0);
+}
+
+/* All anew, with another buffer and with time that stands still. */
+static void set_up_with(size_t read_bytes)
+{
+	peal_websockets_free(websockets);
+	peal_loop_free(loop);
+	ck_assert_int_eq(peal_loop_new(base, FAKE_CLOCK(&now), &stats, &silent, &loop), 0);
+	ck_assert_int_eq(peal_websockets_new(loop, read_bytes, &stats, &silent, &websockets), 0);
 }
 
 static void turn(void)
@@ -263,24 +279,113 @@ START_TEST(survives_that_it_is_cut_while_it_is_read_on)
 }
 END_TEST
 
-START_TEST(a_very_long_message_does_not_keep_the_turn)
+#define VERY_LONG 180000
+
+static void send_very_long(int fd)
 {
-	enum { LENGTH = 180000 };
-	static char frame[LENGTH + 14] = { (char)0x82, (char)0xff };
-	int fd, room = 2 * LENGTH;
-	connect_pair_with(LENGTH, &fd);
-	turn();
-	frame[7] = (char)(LENGTH >> 16);
-	frame[8] = (char)(LENGTH >> 8);
-	frame[9] = (char)LENGTH;
+	static unsigned char frame[VERY_LONG + 14] = { 0x82, 0xff };
+	int room = 2 * VERY_LONG;
+	frame[7] = VERY_LONG >> 16;
+	frame[8] = VERY_LONG >> 8 & 0xff;
+	frame[9] = VERY_LONG & 0xff;
 	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)), 0);
 	ck_assert_int_eq(send(fd, frame, sizeof(frame), 0), sizeof(frame));
+}
+
+START_TEST(a_very_long_message_does_not_keep_the_turn)
+{
+	int fd;
+	connect_pair_with(VERY_LONG, &fd);
+	turn();
+	send_very_long(fd);
 	uint64_t turns = stats.loop_turns;
 	turn_until(heard.messages == 1);
-	ck_assert_uint_eq(heard.bytes, LENGTH);
+	ck_assert_uint_eq(heard.bytes, VERY_LONG);
 	ck_assert_uint_ge(stats.loop_turns - turns, 2);
 	close(fd);
 	turn_until(peal_websockets_count(websockets) == 0);
+}
+END_TEST
+
+START_TEST(a_large_buffer_is_filled_by_one_read)
+{
+	int fd;
+	set_up_with(65536);
+	connect_pair_with(VERY_LONG, &fd);
+	turn();
+	send_very_long(fd);
+	/* Three reads. */
+	uint64_t turns = stats.loop_turns;
+	turn_until(heard.messages == 1);
+	ck_assert_uint_eq(heard.bytes, VERY_LONG);
+	ck_assert_uint_le(stats.loop_turns - turns, 2);
+	close(fd);
+	turn_until(peal_websockets_count(websockets) == 0);
+}
+END_TEST
+
+START_TEST(a_turn_that_is_long_gets_no_longer_by_reading_on)
+{
+	int fd, other;
+	char slow[240] = "slow";
+	set_up_with(256);
+	connect_pair(&fd);
+	connect_pair_with(VERY_LONG, &other);
+	turn();
+	turn();
+	send_very_long(other);
+	/* Two reads. */
+	send_frame(fd, 0x82, slow, sizeof(slow));
+	send_frame(fd, 0x82, slow, sizeof(slow));
+	for (int i = 0; i < 5 && !heard.messages; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+	ck_assert_uint_eq(heard.messages, 1);
+	turn_until(heard.messages == 3);
+	close(fd);
+	close(other);
+	turn_until(peal_websockets_count(websockets) == 0);
+}
+END_TEST
+
+START_TEST(survives_that_others_are_cut_that_are_to_be_read_on)
+{
+	static char large[700] = "cut the other";
+	for (int after = 0; after < 2; after++) {
+		int fd, other;
+		connect_pair(&fd);
+		victim = connect_pair(&other);
+		turn();
+		heard.messages = 0;
+		/* Both are in the list when the first is read on. */
+		send_frame(fd, 0x82, large, sizeof(large));
+		send_frame(other, 0x02, large, sizeof(large));
+		if (after)
+			close(other);
+		turn_until(heard.messages == 1);
+		turn_until(peal_websockets_count(websockets) == 1);
+		ck_assert_uint_eq(heard.messages, 1);
+		close(fd);
+		if (!after)
+			close(other);
+		turn_until(peal_websockets_count(websockets) == 0);
+	}
+}
+END_TEST
+
+START_TEST(frees_connections_that_are_to_be_read_on)
+{
+	int fds[3];
+	for (int i = 0; i < 3; i++) {
+		connect_pair_with(VERY_LONG, &fds[i]);
+		send_very_long(fds[i]);
+	}
+	event_base_loop(base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+	ck_assert_uint_eq(heard.messages, 0);
+	ck_assert_uint_eq(peal_websockets_count(websockets), 3);
+	tear_down();
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+	set_up();
 }
 END_TEST
 
@@ -497,7 +602,10 @@ UNIT_MAIN_WITH("websocket", set_up, tear_down, proves_the_raw_write_on_the_insta
 	       delivers_messages_in_one_piece_and_in_many,
 	       reads_what_is_there_of_a_message_in_one_turn,
 	       survives_that_it_is_cut_while_it_is_read_on,
-	       a_very_long_message_does_not_keep_the_turn,
+	       a_very_long_message_does_not_keep_the_turn, a_large_buffer_is_filled_by_one_read,
+	       a_turn_that_is_long_gets_no_longer_by_reading_on,
+	       survives_that_others_are_cut_that_are_to_be_read_on,
+	       frees_connections_that_are_to_be_read_on,
 	       closes_with_1009_when_a_message_is_too_long, counts_the_pieces_of_a_message_together,
 	       closes_with_1007_when_text_is_not_utf8, accepts_a_message_of_exactly_the_limit,
 	       sends_an_empty_close_frame_and_waits_for_the_echo,
