@@ -7,7 +7,10 @@
  * frame that they were given, takes one step further in their sequence. So the frames of a turn are
  * written down once, for however many sessions, and equal queues are known by one pointer.
  *
- * What stands in a sequence never changes; who is given something else gets one of its own.
+ * What stands in a sequence never changes; who is given something else gets one of its own. So what
+ * one of them alone was sent, and has read, stays behind the end of the others until they are sent
+ * or have read something themselves: at the latest with their next ping, and never more than a
+ * queue may hold.
  */
 #ifndef PEAL_ENGINE_OUTBOX_H
 #define PEAL_ENGINE_OUTBOX_H

@@ -80,7 +80,7 @@ struct peal_session {
 };
 
 #define PEAL_SESSION_HOT_BYTES 64
-_Static_assert(offsetof(struct peal_session, userdata) == PEAL_SESSION_HOT_BYTES,
+_Static_assert(offsetof(struct peal_session, userdata) <= PEAL_SESSION_HOT_BYTES,
 	       "what a delivery touches does not fit into a cache line");
 
 /*
@@ -153,10 +153,10 @@ struct peal_session *peal_engine_find(const struct peal_engine *engine, const ch
 				      size_t length);
 
 /*
- * Open a session: registers it, queues the handshake, starts the clock, and runs the connection
- * handler. @request is taken over (see peal_request_copy()), also on failure. The caller sets the
- * transport's own members before the next turn. Return: 0; -ENOMEM; -EEXIST when the id generator
- * failed or repeated itself; -ESHUTDOWN when it closed the node.
+ * Make a session: registers it, queues the handshake and starts the clock. @request is taken over
+ * (see peal_request_copy()), also on failure. The caller sets the transport's own members before
+ * the next turn. Return: 0; -ENOMEM; -EEXIST when the id generator failed or repeated itself;
+ * -ESHUTDOWN when it closed the node.
  */
 int peal_session_create(struct peal_engine *engine, const struct peal_transport *transport,
 			struct peal_request *request, bool base64, bool upgradable,
