@@ -1,7 +1,8 @@
 // /metrics, /readyz and /readyz/cluster: the names are documented, and the numbers are those that clients counted.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import net from "node:net";
 import test from "node:test";
 import { connected, event, handshake, request, root, run, serve, until, within } from "./program.mjs";
@@ -62,6 +63,23 @@ test("docs/metrics.md lists every value of a label that is the program's own", a
 		for (const { labels } of samples)
 			for (const [label, value] of Object.entries(labels))
 				if (!["version", "namespace"].includes(label)) assert.ok(line.includes(`\`${value}\``), `${name}: ${value}`);
+	}
+});
+
+test("the names are as Prometheus wants them", async (t) => {
+	const { nodes: [node] } = await startNodes(t, 1, ["--namespace", "/chat"]);
+	const own = `${root}build/tools/promtool`;
+	const command = existsSync(own) ? own : "promtool";
+	// What it complains about, to see that it is asked.
+	for (const [text, code, said] of [[(await node.get("/metrics")).body, 0, ""], ["# HELP a_ms x\n# TYPE a_ms counter\na_ms 1\n", 3, /a_ms/]]) {
+		const child = spawn(command, ["check", "metrics"], { stdio: ["pipe", "pipe", "pipe"] });
+		const output = [];
+		for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => output.push(chunk));
+		child.stdin.end(text);
+		const [status] = await within(once(child, "close"), `${command}, which scripts/setup fetches`);
+		assert.equal(status, code, output.join(""));
+		if (said) assert.match(output.join(""), said);
+		else assert.equal(output.join(""), "");
 	}
 });
 
