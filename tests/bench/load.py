@@ -13,6 +13,10 @@ import subprocess
 import sys
 import time
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from cases import show  # noqa: E402
+
 PATIENCE = 20  # seconds that anything may take; it ends a hanging test and decides none
 HOST = "127.0.0.1"
 KEY = "the-key-of-the-tests-of-the-load"
@@ -269,20 +273,12 @@ def transport_cases(load, redis, serve):
 
 
 def main(load, floor, peal=None):
-    count = failed = 0
     try:
-        for name, problem in cases(load, floor, peal):
-            count += 1
-            failed += bool(problem)
-            print(f"{'not ok' if problem else 'ok'} {count} - {name}")
-            if problem:
-                print(f"# {problem}")
-        print(f"1..{count}")
+        return show(cases(load, floor, peal))
     finally:
         for process in processes:
             process.kill()
             process.wait()
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":

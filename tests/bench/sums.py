@@ -14,7 +14,10 @@ import unittest
 from types import SimpleNamespace
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "bench"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "bench"))
+import cases  # noqa: E402
 import plot  # noqa: E402
 import processes  # noqa: E402
 import report  # noqa: E402
@@ -389,21 +392,5 @@ class Rounds(unittest.TestCase):
         self.assertTrue(select.select([child], [], [], 10)[0])
 
 
-def main():
-    result = unittest.TestResult()
-    groups = (Sums, Goals, Reports, Checks, Rounds)
-    cases = [case for group in groups for case in unittest.defaultTestLoader.loadTestsFromTestCase(group)]
-    print(f"1..{len(cases)}")
-    for number, case in enumerate(cases, 1):
-        before = len(result.failures) + len(result.errors)
-        case.run(result)
-        problems = (result.failures + result.errors)[before:]
-        title = case.id().split(".")[-1].removeprefix("test_").replace("_", " ")
-        print(f"{'not ok' if problems else 'ok'} {number} - {title}")
-        for _, problem in problems:
-            print("# " + problem.rstrip().replace("\n", "\n# "))
-    return 0 if result.wasSuccessful() else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cases.main(Sums, Goals, Reports, Checks, Rounds))

@@ -13,7 +13,8 @@ import subprocess
 import sys
 import threading
 
-from load import HOST, PATIENCE, environment, part, processes, run, serve_with, start_redis, wrong
+sys.dont_write_bytecode = True
+from load import HOST, PATIENCE, environment, part, processes, run, serve_with, show, start_redis, wrong  # noqa: E402
 
 CLIENTS = 30
 COMMON = ("--clients", str(CLIENTS), "--messages", "24")
@@ -164,20 +165,12 @@ def cases(load, floor, publisher, peal):
 
 
 def main(*programs):
-    count = failed = 0
     try:
-        for name, problem in cases(*programs):
-            count += 1
-            failed += bool(problem)
-            print(f"{'not ok' if problem else 'ok'} {count} - {name}", flush=True)
-            if problem:
-                print(f"# {problem}")
-        print(f"1..{count}")
+        return show(cases(*programs))
     finally:
         for process in processes:
             process.kill()
             process.wait()
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":
