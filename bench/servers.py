@@ -61,11 +61,14 @@ def page(port, path):
 
 
 def metrics(port):
-    """The counters of a peal node, by their names without prefix and suffix."""
-    lines = [line.split() for line in page(port, "/metrics").splitlines() if line.startswith("peal_")]
-    return {
-        line[0].removeprefix("peal_").removesuffix("_total"): float(line[1]) for line in lines if len(line) == 2
-    }
+    """The counters of a peal node, by their names without prefix and suffix; with labels, the sum over all of these."""
+    counted = {}
+    for line in page(port, "/metrics").splitlines():
+        name, _, value = line.rpartition(" ")
+        if name.startswith("peal_"):
+            name = name.partition("{")[0].removeprefix("peal_").removesuffix("_total")
+            counted[name] = counted.get(name, 0) + float(value)
+    return counted
 
 
 class Cluster:
@@ -151,7 +154,10 @@ class Cluster:
         if self.kind != "peal":
             return None
         counted = [metrics(port) for port in self.ports]
-        return {name: sum(each.get(name, 0) for each in counted) for name in ("writes", "outbox_bytes")}
+        try:
+            return {name: sum(each[name] for each in counted) for name in ("writes", "outbox_bytes", "sessions")}
+        except KeyError as error:
+            raise Failed(f"{self.name}: a node does not say what it has counted: {error}") from error
 
     def check(self):
         for process in self.processes:

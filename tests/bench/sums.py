@@ -12,6 +12,7 @@ import sys
 import tempfile
 import unittest
 from types import SimpleNamespace
+from unittest import mock
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -23,6 +24,7 @@ import processes  # noqa: E402
 import report  # noqa: E402
 import rounds  # noqa: E402
 import run  # noqa: E402
+import servers  # noqa: E402
 import sums  # noqa: E402
 from goals import Bound, Growth, Ratio, Spread, judge  # noqa: E402
 from processes import Failed  # noqa: E402
@@ -276,6 +278,19 @@ class Checks(unittest.TestCase):
                 rounds.checked(self.arm, part)
 
 
+class Servers(unittest.TestCase):
+    def test_a_node_that_does_not_say_its_counters_is_a_failure(self):
+        cluster = object.__new__(servers.Cluster)
+        cluster.name, cluster.kind, cluster.ports = "peal", "peal", [1]
+        counted = {"writes": 3.0, "outbox_bytes": 2.0, "sessions": 1.0}
+        with mock.patch.object(servers, "metrics", lambda _: counted):
+            self.assertEqual(cluster.counters(), counted)
+        for name in counted:
+            lacking = {other: value for other, value in counted.items() if other != name}
+            with self.subTest(name), mock.patch.object(servers, "metrics", lambda _, some=lacking: some):
+                self.assertRaises(Failed, cluster.counters)
+
+
 LOAD = """#!/usr/bin/env python3
 import json, sys
 part = json.load(open(__file__ + ".json", encoding="utf-8"))
@@ -393,4 +408,4 @@ class Rounds(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    sys.exit(cases.main(Sums, Goals, Reports, Checks, Rounds))
+    sys.exit(cases.main(Sums, Goals, Reports, Checks, Servers, Rounds))
