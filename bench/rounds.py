@@ -102,6 +102,9 @@ class Bench:
         if after:
             part["writes"] = after["writes"] - before["writes"]
             part["waiting_bytes"] = after["outbox_bytes"]
+            # The load generator does not see this of clients that never read.
+            if after["sessions"] != arm.clients:
+                raise Failed(f"{arm.name}: the server has closed clients: {after['sessions']:.0f} are left")
         self.check()
         return part
 

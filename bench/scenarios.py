@@ -39,6 +39,7 @@ class Arm:
     http: bool = False  # each message is triggered over HTTP at the next node, otherwise through Redis
     silent: bool = False  # no messages at all
     max_clients: int = 60000  # of a node
+    outbox_limit: int = 0  # bytes that may wait for a client, of a node; 0: its default
     patience: float = 5  # seconds that a message may take
     beside: str = ""  # of a publisher: the server that is in its cluster
     emits: int = 0  # of a publisher
@@ -263,12 +264,14 @@ def publisher():
 
 
 def stalled():
-    # The clients are new in each round, because a server closes those that do not read. What the kernel keeps for a client,
-    # some 2.6 MB, is filled before anything is measured; what is waiting then is the server's.
+    # The clients are new in each round, and the limit of what waits for one is far away: a server closes those that pass it.
+    # What the kernel keeps for a client, some 2.6 MB, is filled before anything is measured; what is waiting then is the
+    # server's.
+    common = {"payload": 1024, "outbox_limit": 64 << 20}
     yield Scenario(
         "stalled",
         "a broadcast to 1 000 clients, 1024 bytes, with and without 10 that never read",
-        (Arm("peal", "peal", payload=1024), Arm("peal-stalled", "peal", "peal", payload=1024, stalled=10)),
+        (Arm("peal", "peal", **common), Arm("peal-stalled", "peal", "peal", stalled=10, **common)),
         (Spread("p999", "peal-stalled", "peal"),),
         main="p999",
         columns=("p50", "p99", "cpu", "rate", "waiting"),

@@ -130,6 +130,7 @@ class Cluster:
             return [
                 *(os.path.join(self.build, "src", "app", "peal"), "serve", "--host", HOST, *words),
                 *("--name", f"bench-{number}", "--max-clients", str(self.arm.max_clients), "--log-level", "warning"),
+                *(("--outbox-limit", str(self.arm.outbox_limit)) if self.arm.outbox_limit else ()),
             ]
         if self.kind.startswith("floor"):
             floor = [os.path.join(self.build, "bench", "floor"), *words]

@@ -370,6 +370,15 @@ class Rounds(unittest.TestCase):
     def test_clients_can_be_new_in_each_round(self):
         self.assertEqual(len(self.run_it(fresh=True)["two"]), 2)
 
+    def test_clients_that_the_server_has_closed_are_a_failure(self):
+        for sessions, good in ((10, True), (9, False)):
+            counted = {"writes": 1, "outbox_bytes": 0, "sessions": sessions}
+            with self.subTest(sessions), mock.patch.object(FakeCluster, "counters", lambda _, counted=counted: counted):
+                if good:
+                    self.assertEqual(self.run_it()["one"][0]["run"]["writes"], 0)
+                else:
+                    self.assertRaises(Failed, self.run_it)
+
     def test_arms_of_other_peers_are_left_out(self):
         self.chosen.peers = ["ws"]
         self.assertEqual(list(self.run_it()), ["two"])
