@@ -14,6 +14,7 @@ HOST = "127.0.0.1"
 PATIENCE = 30
 # Ends a process with its parent, should that be killed; who is only asked to end ends them itself.
 LEASH = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Failed(Exception):
@@ -28,12 +29,14 @@ class Signals:
         self.pending = 0
 
     def install(self):
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self.on_signal)
+        for number in ENDING:
+            # nohup, for one, has it ignored: an hour of measuring may outlive its terminal.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self.on_signal)
 
     def on_signal(self, number, _frame):
         # What is being ended has to be ended to the last: more signals change nothing.
-        for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for other in ENDING:
             signal.signal(other, signal.SIG_IGN)
         if self.held:
             self.pending = number

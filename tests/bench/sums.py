@@ -8,6 +8,7 @@ import io
 import json
 import os
 import select
+import signal
 import sys
 import tempfile
 import unittest
@@ -289,6 +290,15 @@ class Servers(unittest.TestCase):
             lacking = {other: value for other, value in counted.items() if other != name}
             with self.subTest(name), mock.patch.object(servers, "metrics", lambda _, some=lacking: some):
                 self.assertRaises(Failed, cluster.counters)
+
+    def test_a_signal_that_is_ignored_stays_so(self):
+        before = {number: signal.getsignal(number) for number in processes.ENDING}
+        self.addCleanup(lambda: [signal.signal(number, handler) for number, handler in before.items()])
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signals = processes.Signals()
+        signals.install()
+        self.assertEqual(signal.getsignal(signal.SIGHUP), signal.SIG_IGN)
+        self.assertEqual(signal.getsignal(signal.SIGTERM), signals.on_signal)
 
 
 LOAD = """#!/usr/bin/env python3
