@@ -164,18 +164,19 @@ def measure(chosen):
 
 def reported(files):
     """What was measured before; of a scenario that several files have, the last."""
-    summaries, failed = {}, 0
+    summaries, failed = {}, set()
     for name in files:
         try:
             with open(name, encoding="utf-8") as file:
                 result = json.load(file)
-            summaries |= {summary["scenario"]: summary for summary in result["summaries"]}
-            failed += len(result["failed"])
+            measured = {summary["scenario"]: summary for summary in result["summaries"]}
+            summaries |= measured
+            failed = (failed - measured.keys()) | set(result["failed"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Failed(f"{name} is no result of scripts/bench: {error!r}") from error
     for summary in summaries.values():
         show(summary)
-    return list(summaries.values()), failed
+    return list(summaries.values()), len(failed)
 
 
 def bench(chosen):

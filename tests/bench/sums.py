@@ -235,6 +235,17 @@ class Reports(unittest.TestCase):
             with self.assertRaises(Failed):
                 run.reported(files)
 
+    def test_a_scenario_that_failed_may_be_measured_again(self):
+        with tempfile.TemporaryDirectory() as folder:
+            files = [os.path.join(folder, name) for name in ("failed.json", "again.json")]
+            summary = self.summary("fanout-1-32")
+            for name, summaries, failed in zip(files, ([], [summary]), (["fanout-1-32", "acks"], [])):
+                with open(name, "w", encoding="utf-8") as file:
+                    json.dump({"summaries": summaries, "failed": failed}, file)
+            with contextlib.redirect_stdout(io.StringIO()):
+                self.assertEqual(run.reported(files)[1], 1)
+                self.assertEqual(run.reported(files[::-1])[1], 2)
+
     def test_charts_have_what_was_measured(self):
         names = ("fanout-1-32", "fanout-8-32", "clients-5000-1", "growth-1", "nodes")
         charts = dict(plot.scripts([self.summary(name) for name in names], "folder"))
