@@ -3,7 +3,8 @@
  * assertions.
  *
  * PEAL_STATS() lists every member once, with its kind and its description, so that a new counter
- * shows up everywhere by itself. Gauges of live objects are zero after a node was closed.
+ * shows up everywhere by itself; docs/metrics.md has to say what it means. Gauges of live objects
+ * are zero after a node was closed.
  */
 #ifndef PEAL_STATS_H
 #define PEAL_STATS_H
