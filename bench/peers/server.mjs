@@ -4,7 +4,8 @@
 //
 //   node server.mjs --engine ws|uws --port P [--redis URL]
 //
-// The part of peal's HTTP API that the load uses is in api.mjs. Prints "listening PORT" when it accepts clients and, with --redis, is subscribed. Ends on SIGTERM and SIGINT.
+// The part of peal's HTTP API that the load uses is in api.mjs. Prints "listening PORT" when it accepts clients and, with
+// --redis, is subscribed. Ends on SIGTERM and SIGINT.
 import { createRequire } from "node:module";
 import { STATUS_CODES, createServer } from "node:http";
 import { parseArgs } from "node:util";
@@ -79,9 +80,18 @@ function onPost(io, path, response, request) {
 	});
 }
 
+// Where the package has no binary for this Node.js it takes an imitation in JavaScript instead, which is no peer.
+function uws() {
+	const load = createRequire(import.meta.url);
+	const library = load("@trufflesuite/uws-js-unofficial");
+	if (!Object.keys(load.cache).some((name) => /[/\\]binaries[/\\]uws_[^/\\]*\.node$/.test(name)))
+		fail(`µWebSockets.js is not there for Node.js ${process.version} on ${process.arch}`);
+	return library;
+}
+
 function listen(io, engine, port) {
 	if (engine === "uws") {
-		const { App, us_socket_local_port: localPort } = createRequire(import.meta.url)("@trufflesuite/uws-js-unofficial");
+		const { App, us_socket_local_port: localPort } = uws();
 		const app = App();
 		io.attachApp(app);
 		for (const path of PATHS) app.post(path, (response, request) => onPost(io, path, response, request));
