@@ -94,6 +94,9 @@ void load_usage_read(pid_t pid, struct load_usage *ret_usage)
 	ret_usage->user_us = user * 1000000 / (unsigned long long)ticks;
 	ret_usage->system_us = kernel * 1000000 / (unsigned long long)ticks;
 	read_threads(pid, ret_usage);
+	/* Whoever has started has used some. Without it everything would seem to cost nothing. */
+	if (!ret_usage->cpu_ns)
+		load_fail("cannot read /proc/%d/task/*/schedstat", (int)pid);
 }
 
 /* The sum over the mappings is exact; the counter behind statm is not, but everyone may read it. */
