@@ -1,8 +1,7 @@
 /*
  * The floor: the least that a server can do. It takes Socket.IO clients over WebSocket, subscribes
  * to the main namespace's broadcasts in Redis, and writes each to every client with one send();
- * with
- * --joined, all that came with one read from Redis goes out in one send(). It has no rooms, no
+ * with --joined, all that came with one read from Redis goes out in one send(). It has no rooms, no
  * heartbeat, and believes what it reads.
  *
  * usage: floor --port P --redis redis://ADDRESS:PORT [--joined] [--drop-one]; prints

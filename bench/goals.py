@@ -1,4 +1,4 @@
-"""What the measurements are meant to come to. A goal makes one value of each round, or two rounds' worth of arms, and has a
+"""What the measurements are meant to come to. A goal makes one value of each round, from one arm or from several, and has a
 limit for it; it is met when the lower quartile of the values over all rounds meets the limit.
 
 `measured` is for each arm the list of its figures, one dictionary for each round.

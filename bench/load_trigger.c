@@ -70,8 +70,7 @@ static void connect_link(struct load_link *link)
 	link->used_ns = load_now();
 }
 
-/* Servers close HTTP connections that nobody uses: one that may be about to be closed is not used.
- */
+/* Servers close HTTP connections that nobody uses: none is used that may be about to be closed. */
 static void renew_link(struct load_link *link)
 {
 	if (!link->waiting && (link->closing || load_now() - link->used_ns > IDLE_NS))

@@ -36,8 +36,7 @@ void count_end(const char *name, uint64_t times)
 	measures[measure_count++].times = times;
 }
 
-/* --- messages ----------------------------------------------------------------------------------
- */
+/* --- messages ---------------------------------------------------------------------------- */
 
 /* Events with @text to all, @in_flight in each turn. */
 static void deliver_text(const char *text, size_t turns, size_t in_flight)
@@ -195,8 +194,7 @@ static void count_heartbeat(void)
 	rig_require(rig.writes - writes == rig.count, "not all got a ping");
 }
 
-/* --- acknowledgements --------------------------------------------------------------------------
- */
+/* --- acknowledgements -------------------------------------------------------------------- */
 
 static void on_acks(const struct peal_acks *acks, void *userdata)
 {
@@ -246,8 +244,7 @@ static void count_acknowledgements(void)
 	rig_require(rig.answers - before == rig.count, "not all have answered");
 }
 
-/* --- rooms -------------------------------------------------------------------------------------
- */
+/* --- rooms ------------------------------------------------------------------------------- */
 
 /* Rooms that are measured, and clients for each of them. */
 #define MEASURED 100
@@ -357,8 +354,7 @@ static void count_all_rooms(void)
 	count_new_rooms();
 }
 
-/* --- the report --------------------------------------------------------------------------------
- */
+/* --- the report -------------------------------------------------------------------------- */
 
 static const struct {
 	const char *name;

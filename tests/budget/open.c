@@ -30,8 +30,7 @@ static struct {
 	size_t count;
 } opening;
 
-/* --- in the place of websocket.c ---------------------------------------------------------------
- */
+/* --- in the place of websocket.c --------------------------------------------------------- */
 
 struct peal_websocket *peal_websocket_adopt(struct peal_websockets *websockets, int fd,
 					    const char *key, const char *headers,
@@ -52,8 +51,7 @@ bool peal_websockets_busy(const struct peal_websockets *websockets)
 	return false;
 }
 
-/* --- connections -------------------------------------------------------------------------------
- */
+/* --- connections ------------------------------------------------------------------------- */
 
 static void begin(void)
 {

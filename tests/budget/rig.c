@@ -20,9 +20,11 @@ void rig_require(bool holds, const char *what)
 	exit(1);
 }
 
-/* --- chance: the linker puts this in the place of getrandom(), so that ids and the keys of the
- * hash tables are the same in each run
- * ----------------------------------------------------------------
+/* --- chance ------------------------------------------------------------------------------ */
+
+/*
+ * The linker puts this in the place of getrandom(), so that ids and the keys of the hash tables are
+ * the same in each run.
  */
 
 ssize_t __wrap_getrandom(void *bytes, size_t length, unsigned flags);
@@ -44,8 +46,7 @@ ssize_t __wrap_getrandom(void *bytes, size_t length, unsigned flags)
 	return (ssize_t)length;
 }
 
-/* --- the connections, in the place of websocket.c ----------------------------------------------
- */
+/* --- the connections, in the place of websocket.c ---------------------------------------- */
 
 bool peal_websocket_ready(struct peal_websocket *websocket)
 {
@@ -74,8 +75,7 @@ void peal_websocket_cut(struct peal_websocket *websocket)
 	websocket->handler = NULL;
 }
 
-/* --- the node ----------------------------------------------------------------------------------
- */
+/* --- the node ---------------------------------------------------------------------------- */
 
 struct peal_server *peal_node_server(struct peal_node *node)
 {

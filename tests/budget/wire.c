@@ -6,8 +6,7 @@
 #include "tests/budget/budget.h"
 #include "tests/budget/rig.h"
 
-/* --- the wire between the nodes ----------------------------------------------------------------
- */
+/* --- the wire between the nodes ---------------------------------------------------------- */
 
 /* What a node sends to the one that asked, with the acknowledgements of its clients. */
 static void count_answers(struct peal_decoder *decoder, struct peal_buffer *name,
@@ -113,8 +112,7 @@ void count_codec(void)
 	peal_buffer_deinit(&payload);
 }
 
-/* --- requests ----------------------------------------------------------------------------------
- */
+/* --- requests ---------------------------------------------------------------------------- */
 
 /* What a browser sends to open a WebSocket. */
 void count_request(void)
