@@ -70,7 +70,7 @@
 	X(counter, frames_queued, "frames put into outboxes")                                      \
 	X(counter, writes, "write calls to WebSocket connections")                                 \
 	X(counter, writes_partial, "writes that the kernel did not take as a whole")               \
-	X(counter, joins_reused, "flushes that used the joined buffer of the session before")      \
+	X(counter, joins_reused, "writes that used the bytes joined for a session before")         \
 	X(counter, bytes_written, "bytes written to WebSocket connections")                        \
 	X(counter, poll_responses, "poll responses with data")                                     \
 	X(counter, bytes_polled, "bytes of the bodies of poll responses")                          \
