@@ -149,7 +149,8 @@ PEAL_API int peal_emit_args(struct peal_namespace *ns, const struct peal_target 
  *
  * Return: as peal_emit(); PEAL_EMIT_E_TIMEOUT_MISSING; PEAL_EMIT_E_INVALID for a dynamic parent,
  * whose children each count their own acknowledgements; PEAL_EMIT_E_TOO_LARGE when 65 536 rounds of
- * the namespace are under way.
+ * the namespace are under way, or without PEAL_LOCAL as many requests of the node to others: then
+ * nobody was asked.
  */
 #define peal_emit_ack(ns, target, timeout_ms, fn, userdata, event, ...) \
 	peal_emit_ack_values(ns, target, timeout_ms, fn, userdata, event, PEAL_VALUES(__VA_ARGS__))
