@@ -132,6 +132,43 @@ PEAL_API void peal_node_drain(struct peal_node *node);
  */
 PEAL_API size_t peal_node_drain_sessions(struct peal_node *node, size_t count);
 
+/*
+ * What can be changed while it runs. Sessions that are open stay so; the options are meant as in
+ * struct peal_node_options.
+ */
+
+/** peal_node_set_log_level() - log from this level on */
+PEAL_API void peal_node_set_log_level(struct peal_node *node, enum peal_log_level level);
+
+/**
+ * peal_node_set_max_clients() - let so many sessions be open; more that are open already stay
+ *
+ * Return: 0; -EINVAL for none; -EMFILE when the limit of open files, as it was when the node was
+ * made, does not carry them (then nothing is changed).
+ */
+PEAL_API PEAL_MUST_CHECK int peal_node_set_max_clients(struct peal_node *node, size_t count);
+
+/**
+ * peal_node_set_trusted_proxies() - believe these peers about further requests
+ * @networks: CIDR blocks; copied
+ *
+ * Return: 0; -ENOMEM; -EINVAL for what is none; -ESHUTDOWN while the node ends. On failure nothing
+ * is changed.
+ */
+PEAL_API PEAL_MUST_CHECK int peal_node_set_trusted_proxies(struct peal_node *node,
+							   const char *const *networks,
+							   size_t count);
+
+/**
+ * peal_node_set_cors() - answer further requests for Socket.IO with these headers
+ * @cors: copied
+ *
+ * Return: 0; -ENOMEM; -EINVAL for options out of range; -ESHUTDOWN while the node ends. On failure
+ * nothing is changed.
+ */
+PEAL_API PEAL_MUST_CHECK int peal_node_set_cors(struct peal_node *node,
+						const struct peal_cors_options *cors);
+
 /** peal_node_ready() - it listens, is neither draining nor closing, and has joined its cluster once
  * or given up on that */
 PEAL_API bool peal_node_ready(const struct peal_node *node);

@@ -79,14 +79,23 @@ void peal_http_server_close(struct peal_http_server *server);
 /* Connections that are still open. */
 size_t peal_http_server_connections(const struct peal_http_server *server);
 
+/* Take so many from now on; more that are open stay. */
+void peal_http_server_set_max_connections(struct peal_http_server *server, size_t count);
+/* Believe these instead, about requests that come. Return: as _new(), and then nothing changed. */
+int peal_http_server_set_trusted(struct peal_http_server *server, const char *const *networks,
+				 size_t count) __attribute__((warn_unused_result));
+
 /*
  * Requests whose raw target starts with @prefix go to @handler; the longest prefix wins. @cors is
  * applied before the handler to every response under the prefix, answers preflights, and is
- * borrowed for life; NULL for none. Return: 0; -ENOMEM; -EEXIST.
+ * borrowed until there is another; NULL for none. Return: 0; -ENOMEM; -EEXIST.
  */
 int peal_http_server_mount(struct peal_http_server *server, const char *prefix,
 			   const struct peal_http_handler *handler, void *context,
 			   const struct peal_cors *cors) __attribute__((warn_unused_result));
+/* Apply other headers under a mounted prefix; the ones before are not looked at any more. */
+void peal_http_server_set_cors(struct peal_http_server *server, const char *prefix,
+			       const struct peal_cors *cors);
 /* An exact path (query ignored), looked up before the prefixes; under a mounted prefix it gets that
  * prefix's CORS. See peal_http_route(). */
 int peal_http_server_route(struct peal_http_server *server, const char *path, const char *methods,

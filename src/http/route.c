@@ -38,6 +38,16 @@ int peal_http_server_mount(struct peal_http_server *server, const char *prefix,
 	return 0;
 }
 
+void peal_http_server_set_cors(struct peal_http_server *server, const char *prefix,
+			       const struct peal_cors *cors)
+{
+	peal_list_each (link, &server->mounts) {
+		struct peal_http_mount *mount = peal_container(link, struct peal_http_mount, link);
+		if (strcmp(mount->prefix, prefix) == 0)
+			mount->cors = cors;
+	}
+}
+
 static const struct peal_http_mount *find_mount(const struct peal_http_server *server,
 						const char *url)
 {

@@ -232,21 +232,28 @@ size_t peal_http_server_connections(const struct peal_http_server *server)
 	return server->connection_count;
 }
 
-static int copy_trusted(struct peal_http_server *server, const struct peal_http_options *options)
+int peal_http_server_set_trusted(struct peal_http_server *server, const char *const *networks,
+				 size_t count)
 {
-	if (!options->trusted_proxy_count)
-		return 0;
-	server->trusted = calloc(options->trusted_proxy_count, sizeof(*server->trusted));
-	if (!server->trusted)
+	struct peal_http_network *trusted = count ? calloc(count, sizeof(*trusted)) : NULL;
+	if (count && !trusted)
 		return -ENOMEM;
-	for (size_t i = 0; i < options->trusted_proxy_count; i++) {
-		int error =
-			peal_http_network_parse(options->trusted_proxies[i], &server->trusted[i]);
-		if (error)
+	for (size_t i = 0; i < count; i++) {
+		int error = peal_http_network_parse(networks[i], &trusted[i]);
+		if (error) {
+			free(trusted);
 			return error;
+		}
 	}
-	server->trusted_count = options->trusted_proxy_count;
+	free(server->trusted);
+	server->trusted = trusted;
+	server->trusted_count = count;
 	return 0;
+}
+
+void peal_http_server_set_max_connections(struct peal_http_server *server, size_t count)
+{
+	server->max_connections = count;
 }
 
 static void init_deadlines(struct peal_http_server *server)
@@ -303,7 +310,10 @@ int peal_http_server_new(struct peal_loop *loop, const struct peal_http_options 
 	peal_hash_init(&server->routes);
 	init_deadlines(server);
 	server->ready_event = event_new(peal_loop_base(loop), -1, 0, on_ready, server);
-	int error = server->ready_event ? copy_trusted(server, options) : -ENOMEM;
+	int error = -ENOMEM;
+	if (server->ready_event)
+		error = peal_http_server_set_trusted(server, options->trusted_proxies,
+						     options->trusted_proxy_count);
 	if (error) {
 		peal_http_server_free(server);
 		return error;

@@ -90,6 +90,13 @@ static void choose_uid(struct peal_node *node)
 	node->uid[PEAL_UID_LENGTH] = '\0';
 }
 
+size_t peal_node_connections(const struct peal_node *node, size_t clients)
+{
+	/* A polling client may hold two connections at once. */
+	size_t most = node->files - node->spare_files / 2, wanted = 2 * clients + 64;
+	return wanted < most ? wanted : most;
+}
+
 /* Find out how many clients the file limit carries. The library reads the limit and never changes
  * it. */
 static int size_up(struct peal_node *node, size_t wanted, size_t *ret_connections)
@@ -114,11 +121,10 @@ static int size_up(struct peal_node *node, size_t wanted, size_t *ret_connection
 			 PEAL_FIELD_INT("from", wanted), PEAL_FIELD_INT("to", clients),
 			 PEAL_FIELD_INT("files", files.rlim_cur));
 	}
+	node->files = files.rlim_cur;
+	node->spare_files = reserve;
 	node->engines_context.max_sessions = clients;
-	/* A polling client may hold two connections at once. */
-	*ret_connections = 2 * clients + 64;
-	if (*ret_connections > files.rlim_cur - reserve / 2)
-		*ret_connections = files.rlim_cur - reserve / 2;
+	*ret_connections = peal_node_connections(node, clients);
 	return 0;
 }
 

@@ -45,8 +45,9 @@ struct peal_node {
 	struct peal_server *server;
 	struct peal_cluster *cluster;
 	struct peal_adapter *adapter; /* until the cluster has taken it */
+	size_t files, spare_files;    /* the limit of open files, and those not for clients */
 	struct peal_engine_context engines_context;
-	struct peal_list engines;
+	struct peal_list engines; /* the first is that of Socket.IO */
 	struct peal_decisions decisions;
 	struct peal_task decisions_task;
 	struct peal_barrier barrier;
@@ -64,6 +65,9 @@ struct peal_node {
 	struct peal_list listeners;
 	struct peal_list closers; /* functions that want to know when it is closed */
 };
+
+/* node.c: how many connections the listener takes for so many clients */
+size_t peal_node_connections(const struct peal_node *node, size_t clients);
 
 /* listener.c: the further listeners, which close and end with the node */
 void peal_listeners_close(struct peal_node *node);

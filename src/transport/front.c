@@ -554,6 +554,18 @@ int peal_front_new(struct peal_engine *engine, struct peal_http_server *http,
 	return 0;
 }
 
+int peal_front_set_cors(struct peal_front *front, const struct peal_cors_options *options)
+{
+	struct peal_cors *cors;
+	int r = peal_cors_new(options, &cors);
+	if (r < 0)
+		return r;
+	peal_http_server_set_cors(front->http, front->engine->options.path, cors);
+	peal_cors_free(front->cors);
+	front->cors = cors;
+	return 0;
+}
+
 void peal_front_free(struct peal_front *front)
 {
 	if (!front)

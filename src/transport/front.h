@@ -19,6 +19,10 @@ struct peal_websockets;
 int peal_front_new(struct peal_engine *engine, struct peal_http_server *http,
 		   struct peal_websockets *websockets, struct peal_decisions *decisions,
 		   struct peal_front **ret_front) __attribute__((warn_unused_result));
+/* Answer further requests with other CORS headers; copied. Return: 0; -ENOMEM; -EINVAL, and then
+ * nothing has changed. */
+int peal_front_set_cors(struct peal_front *front, const struct peal_cors_options *options)
+	__attribute__((warn_unused_result));
 /* All sessions are gone, and the HTTP server is freed or will not call any more. */
 void peal_front_free(struct peal_front *front);
 
