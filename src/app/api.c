@@ -315,6 +315,11 @@ static bool on_head(struct peal_http_request *request, void *userdata)
 	struct peal_api_error error;
 	bool get;
 
+	if (api->keyless) {
+		peal_api_wrong(&error, 404, "not_found", "this node has no API key");
+		refuse(request, &error, NULL);
+		return false;
+	}
 	if (is_foreign(info)) {
 		peal_api_wrong(&error, 403, "foreign_origin",
 			       "requests of pages from elsewhere are refused");
@@ -384,6 +389,21 @@ int peal_api_attach(const struct peal_place *place, const char *key, struct peal
 			r = peal_place_gate(place, resources[i].path, on_head);
 	}
 	return r;
+}
+
+int peal_api_set_key(struct peal_api *api, const char *key)
+{
+	unsigned char digest[32] = { 0 };
+	bool changed;
+
+	if (key && !hash(key, strlen(key), digest))
+		return -ENOMEM;
+	changed = api->keyless != !key ||
+		  (key && CRYPTO_memcmp(digest, api->key_hash, sizeof(digest)) != 0);
+	api->keyless = !key;
+	memcpy(api->key_hash, digest, sizeof(digest));
+	OPENSSL_cleanse(digest, sizeof(digest));
+	return changed;
 }
 
 void peal_api_free(struct peal_api *api)

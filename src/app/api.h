@@ -20,6 +20,9 @@ struct peal_api;
  */
 int peal_api_attach(const struct peal_place *place, const char *key, struct peal_api **ret_api)
 	__attribute__((warn_unused_result));
+/* Change the key; NULL closes the API with 404. Return: 0 when it was this one already; 1; -errno.
+ */
+int peal_api_set_key(struct peal_api *api, const char *key) __attribute__((warn_unused_result));
 /* The node is closing: answers all who wait. What they wait for may still end later. */
 void peal_api_close(struct peal_api *api);
 void peal_api_free(struct peal_api *api);

@@ -33,7 +33,8 @@
 struct peal_api {
 	struct peal_node *node;
 	unsigned char key_hash[32];
-	size_t open; /* rounds and requests under way */
+	bool keyless; /* the key was taken away: nobody gets in */
+	size_t open;  /* rounds and requests under way */
 	struct peal_api_held *held;
 	struct peal_metrics_source metrics;
 };

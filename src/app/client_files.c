@@ -133,7 +133,7 @@ static void find_version(struct peal_client_files *files, const char *text)
 	snprintf(files->etag, sizeof(files->etag), "\"%s\"", files->version);
 }
 
-static bool has_client(const char *directory)
+bool peal_client_files_found(const char *directory)
 {
 	char path[PATH_MAX];
 
@@ -165,7 +165,7 @@ static bool find_directory(char directory[PATH_MAX])
 	if (length >= 0 && !strcmp(executable + length, in_build_tree))
 		relative = PEAL_CLIENT_FROM_BUILD;
 	return (size_t)snprintf(path, sizeof(path), "%s/%s", executable, relative) < sizeof(path) &&
-	       realpath(path, directory) && has_client(directory);
+	       realpath(path, directory) && peal_client_files_found(directory);
 }
 
 int peal_client_files_attach(struct peal_node *node, const char *path, const char *directory,
@@ -179,7 +179,7 @@ int peal_client_files_attach(struct peal_node *node, const char *path, const cha
 	*ret_files = NULL;
 	if (directory)
 		snprintf(files->directory, sizeof(files->directory), "%s", directory);
-	if (directory ? !has_client(directory) : !find_directory(files->directory)) {
+	if (directory ? !peal_client_files_found(directory) : !find_directory(files->directory)) {
 		free(files);
 		return -ENOENT;
 	}

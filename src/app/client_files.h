@@ -5,6 +5,7 @@
 #define PEAL_APP_CLIENT_FILES_H
 
 #include <peal/node.h>
+#include <stdbool.h>
 
 #include "place.h"
 
@@ -23,6 +24,8 @@ struct peal_client_files;
 int peal_client_files_attach(struct peal_node *node, const char *path, const char *directory,
 			     struct peal_client_files **ret_files)
 	__attribute__((warn_unused_result));
+/* Is there a client to read in this folder? */
+bool peal_client_files_found(const char *directory);
 /* Serve them at another place too. Return: 0; -errno. */
 int peal_client_files_also(struct peal_client_files *files, const struct peal_place *place,
 			   const char *path) __attribute__((warn_unused_result));

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "config_command.h"
 #include "options.h"
 #include "serve.h"
 
@@ -16,6 +17,7 @@ static void print_help(FILE *stream)
 	      "\n"
 	      "  peal serve [SETTINGS]   run a node until SIGTERM or SIGINT\n"
 	      "  peal serve --help       list all settings\n"
+	      "  peal config [SETTINGS]  show the settings and where they are from, or check them\n"
 	      "  peal token              make a token for trying out, see `peal token --help`\n"
 	      "  peal help [COMMAND]     this text, or that of a command\n"
 	      "  peal --version          print the version\n"
@@ -43,7 +45,12 @@ static void print_serve_help(FILE *stream)
 	      "given\n"
 	      "by repeating the flag, with commas, or as arrays in the config file. A setting "
 	      "that\n"
-	      "is not understood ends the program with status 2.\n",
+	      "is not understood ends the program with status 2; `peal config` shows what holds.\n"
+	      "\n"
+	      "SIGHUP reads file and variables again. What is marked [reload] changes at once, the "
+	      "rest\n"
+	      "with the next start, and the log says which; a file with a mistake changes "
+	      "nothing.\n",
 	      stream);
 	peal_settings_help(stream);
 	fputs("\n"
@@ -62,13 +69,17 @@ static void print_serve_help(FILE *stream)
 
 static int serve(char **arguments)
 {
-	struct peal_settings settings;
+	struct peal_settings settings = { 0 };
+	struct peal_flags *flags = NULL;
 	struct peal_usage usage;
-	int r = peal_settings_load(arguments, environ, &settings, &usage);
-	int code;
+	int code, r;
 
+	peal_hold_hangup(true);
+	r = peal_flags_read(arguments, &flags, &usage);
+	if (r == 0)
+		r = peal_settings_settle(flags, environ, &settings, &usage);
 	if (r == 0) {
-		code = peal_serve(&settings);
+		code = peal_serve(&settings, flags);
 	} else if (r == PEAL_USAGE_HELP) {
 		print_serve_help(stdout);
 		code = PEAL_EXIT_ORDERLY;
@@ -80,6 +91,7 @@ static int serve(char **arguments)
 		code = PEAL_EXIT_FAILURE;
 	}
 	peal_settings_deinit(&settings);
+	peal_flags_free(flags);
 	return code;
 }
 
@@ -91,6 +103,12 @@ int main(int count, char **arguments)
 		return serve(arguments + 2);
 	if (!strcmp(command, "help") && count > 2 && !strcmp(arguments[2], "serve")) {
 		print_serve_help(stdout);
+		return PEAL_EXIT_ORDERLY;
+	}
+	if (!strcmp(command, "config"))
+		return peal_config_command(arguments + 2);
+	if (!strcmp(command, "help") && count > 2 && !strcmp(arguments[2], "config")) {
+		peal_config_command_help();
 		return PEAL_EXIT_ORDERLY;
 	}
 	if (peal_command_known(command))

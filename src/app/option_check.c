@@ -89,65 +89,69 @@ static bool is_network(const char *text)
 static int check_server(const struct peal_settings *s, struct peal_usage *usage)
 {
 	if (!s->host[0])
-		return peal_usage_set(usage, "--host: must not be empty");
+		return peal_usage_about(usage, s, host, "must not be empty");
 	if (s->name && (!s->name[0] || strlen(s->name) > PEAL_OPTION_NAME_BYTES))
-		return peal_usage_set(usage, "--name: must have 1 to %d bytes",
-				      PEAL_OPTION_NAME_BYTES);
+		return peal_usage_about(usage, s, name, "must have 1 to %d bytes",
+					PEAL_OPTION_NAME_BYTES);
 	if (s->path[0] != '/')
-		return peal_usage_set(usage, "--path: \"%s\" does not begin with a slash", s->path);
+		return peal_usage_about(usage, s, path, "\"%s\" does not begin with a slash",
+					s->path);
 	if (!is_url_path(s->path))
-		return peal_usage_set(usage,
-				      "--path: must be at most %d bytes of ASCII, without blank, ? "
-				      "and #",
-				      PEAL_OPTION_PATH_BYTES);
+		return peal_usage_about(usage, s, path,
+					"must be at most %d bytes of ASCII, without blank, ? and #",
+					PEAL_OPTION_PATH_BYTES);
 	for (size_t i = 0; i < s->trusted_proxy.count; i++)
 		if (!is_network(s->trusted_proxy.items[i]))
-			return peal_usage_set(usage,
-					      "--trusted-proxy: \"%s\" is not an address or a CIDR "
-					      "block",
-					      s->trusted_proxy.items[i]);
+			return peal_usage_about(usage, s, trusted_proxy,
+						"\"%s\" is not an address or a CIDR block",
+						s->trusted_proxy.items[i]);
+	for (size_t i = 0; i < s->namespace.count; i++)
+		if (strlen(s->namespace.items[i]) > PEAL_OPTION_NAMESPACE_BYTES)
+			return peal_usage_about(usage, s, namespace,
+						"a name must have at most %d bytes",
+						PEAL_OPTION_NAMESPACE_BYTES);
 	if (s->transports.count == 0)
-		return peal_usage_set(usage, "--transports: at least one is needed");
+		return peal_usage_about(usage, s, transports, "at least one is needed");
 	return 0;
 }
 
 /* A setting that has no effect without another one. */
 struct needless {
 	bool given;
-	const char *flag;
+	enum peal_option_id id;
 };
 
-static int refuse_needless(const struct needless *needless, size_t count, const char *without,
-			   struct peal_usage *usage)
+static int refuse_needless(const struct peal_settings *s, const struct needless *needless,
+			   size_t count, const char *without, struct peal_usage *usage)
 {
 	for (size_t i = 0; i < count; i++)
 		if (needless[i].given)
-			return peal_usage_set(usage, "%s: does nothing without %s",
-					      needless[i].flag, without);
+			return peal_usage_at(usage, s, needless[i].id, "does nothing without %s",
+					     without);
 	return 0;
 }
 
 static int check_redis(const struct peal_settings *s, struct peal_usage *usage)
 {
 	const struct needless needless[] = {
-		{ PEAL_GIVEN(s, redis_prefix), "--redis-prefix" },
-		{ PEAL_GIVEN(s, redis_interest), "--redis-interest" },
-		{ PEAL_GIVEN(s, redis_user), "--redis-user" },
-		{ PEAL_GIVEN(s, redis_password), "--redis-password" },
-		{ PEAL_GIVEN(s, redis_password_file), "--redis-password-file" },
-		{ PEAL_GIVEN(s, redis_ca), "--redis-ca" },
-		{ PEAL_GIVEN(s, redis_cert), "--redis-cert" },
-		{ PEAL_GIVEN(s, redis_key), "--redis-key" },
-		{ PEAL_GIVEN(s, member_timeout), "--member-timeout" },
-		{ PEAL_GIVEN(s, request_timeout), "--request-timeout" },
+		{ PEAL_GIVEN(s, redis_prefix), PEAL_OPTION_ID_redis_prefix },
+		{ PEAL_GIVEN(s, redis_interest), PEAL_OPTION_ID_redis_interest },
+		{ PEAL_GIVEN(s, redis_user), PEAL_OPTION_ID_redis_user },
+		{ PEAL_GIVEN(s, redis_password), PEAL_OPTION_ID_redis_password },
+		{ PEAL_GIVEN(s, redis_password_file), PEAL_OPTION_ID_redis_password_file },
+		{ PEAL_GIVEN(s, redis_ca), PEAL_OPTION_ID_redis_ca },
+		{ PEAL_GIVEN(s, redis_cert), PEAL_OPTION_ID_redis_cert },
+		{ PEAL_GIVEN(s, redis_key), PEAL_OPTION_ID_redis_key },
+		{ PEAL_GIVEN(s, member_timeout), PEAL_OPTION_ID_member_timeout },
+		{ PEAL_GIVEN(s, request_timeout), PEAL_OPTION_ID_request_timeout },
 	};
 
 	if (!s->redis)
-		return refuse_needless(needless, sizeof(needless) / sizeof(*needless), "--redis",
+		return refuse_needless(s, needless, sizeof(needless) / sizeof(*needless), "--redis",
 				       usage);
 	if (s->redis_password && s->redis_password_file)
-		return peal_usage_set(usage, "--redis-password-file: --redis-password is given "
-					     "too; one of them is enough");
+		return peal_usage_about(usage, s, redis_password_file,
+					"--redis-password is given too; one of them is enough");
 	return 0;
 }
 
@@ -183,24 +187,24 @@ static int check_api(const struct peal_settings *s, struct peal_usage *usage)
 	uint16_t port;
 
 	if (s->api_key && s->api_key_file)
-		return peal_usage_set(usage, "--api-key-file: --api-key is given too; one of them "
-					     "is enough");
+		return peal_usage_about(usage, s, api_key_file,
+					"--api-key is given too; one of them is enough");
 	if (s->api_key && !peal_option_is_key(s->api_key))
-		return peal_usage_set(usage, "--api-key: must be 1 to 1000 characters of ASCII, "
-					     "without blanks");
+		return peal_usage_about(usage, s, api_key,
+					"must be 1 to 1000 characters of ASCII, without blanks");
 	if (s->internal_listen &&
 	    !peal_option_split_address(s->internal_listen, host, sizeof(host), &port))
-		return peal_usage_set(usage,
-				      "--internal-listen: \"%s\" is not HOST:PORT; an IPv6 "
-				      "address stands in brackets",
-				      s->internal_listen);
+		return peal_usage_about(
+			usage, s, internal_listen,
+			"\"%s\" is not HOST:PORT; an IPv6 address stands in brackets",
+			s->internal_listen);
 	/* What lies under the path of Socket.IO gets its CORS headers, and /api must have none. */
 	if ((s->api_key || s->api_key_file) && !s->internal_listen &&
 	    (!strcmp(s->path, "/") || !strncmp(s->path, "/api/", 5) || !strcmp(s->path, "/api")))
-		return peal_usage_set(usage,
-				      "--path: \"%s\" is where /api is; give /api an address of "
-				      "its own with --internal-listen",
-				      s->path);
+		return peal_usage_about(usage, s, path,
+					"\"%s\" is where /api is; give /api an address of its own "
+					"with --internal-listen",
+					s->path);
 	return 0;
 }
 
@@ -223,59 +227,69 @@ static int check_engine(const struct peal_settings *s, struct peal_usage *usage)
 	if (!length ||
 	    (length <= PEAL_OPTION_SID_PREFIX_BYTES && strspn(s->sid_prefix, allowed) == length))
 		return 0;
-	return peal_usage_set(usage, "--sid-prefix: \"%s\" is not 1 to %d of A-Z a-z 0-9 _ -",
-			      s->sid_prefix, PEAL_OPTION_SID_PREFIX_BYTES);
+	return peal_usage_about(usage, s, sid_prefix, "\"%s\" is not 1 to %d of A-Z a-z 0-9 _ -",
+				s->sid_prefix, PEAL_OPTION_SID_PREFIX_BYTES);
 }
 
 static int check_cors(const struct peal_settings *s, struct peal_usage *usage)
 {
 	const struct needless needless[] = {
-		{ s->cors_credentials, "--cors-credentials" },
-		{ PEAL_GIVEN(s, cors_methods), "--cors-methods" },
-		{ PEAL_GIVEN(s, cors_allowed_headers), "--cors-allowed-headers" },
-		{ PEAL_GIVEN(s, cors_exposed_headers), "--cors-exposed-headers" },
-		{ PEAL_GIVEN(s, cors_max_age), "--cors-max-age" },
-		{ PEAL_GIVEN(s, cors_options_success_status), "--cors-options-success-status" },
-		{ s->cors_preflight_continue, "--cors-preflight-continue" },
+		{ s->cors_credentials, PEAL_OPTION_ID_cors_credentials },
+		{ PEAL_GIVEN(s, cors_methods), PEAL_OPTION_ID_cors_methods },
+		{ PEAL_GIVEN(s, cors_allowed_headers), PEAL_OPTION_ID_cors_allowed_headers },
+		{ PEAL_GIVEN(s, cors_exposed_headers), PEAL_OPTION_ID_cors_exposed_headers },
+		{ PEAL_GIVEN(s, cors_max_age), PEAL_OPTION_ID_cors_max_age },
+		{ PEAL_GIVEN(s, cors_options_success_status),
+		  PEAL_OPTION_ID_cors_options_success_status },
+		{ s->cors_preflight_continue, PEAL_OPTION_ID_cors_preflight_continue },
 	};
 
 	for (size_t i = 0; s->cors_origin.count > 1 && i < s->cors_origin.count; i++) {
 		const char *item = s->cors_origin.items[i];
 
 		if (!strcmp(item, "off") || !strcmp(item, "*") || !strcmp(item, "reflect"))
-			return peal_usage_set(usage,
-					      "--cors-origin: \"%s\" stands alone, without other "
-					      "origins",
-					      item);
+			return peal_usage_about(usage, s, cors_origin,
+						"\"%s\" stands alone, without other origins", item);
 	}
 	if (s->cors_origin.count && strcmp(s->cors_origin.items[0], "off") != 0)
 		return 0;
-	return refuse_needless(needless, sizeof(needless) / sizeof(*needless), "--cors-origin",
+	return refuse_needless(s, needless, sizeof(needless) / sizeof(*needless), "--cors-origin",
 			       usage);
+}
+
+#define COOKIE_TEXT "must be ASCII without blank, quotation mark, comma, semicolon and backslash"
+
+static bool is_cookie_text(const char *text)
+{
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+		if (*c <= 0x20 || *c >= 0x7f || strchr("\",;\\", *c))
+			return false;
+	return true;
 }
 
 static int check_cookie(const struct peal_settings *s, struct peal_usage *usage)
 {
 	const struct needless needless[] = {
-		{ PEAL_GIVEN(s, cookie_name), "--cookie-name" },
-		{ PEAL_GIVEN(s, cookie_path), "--cookie-path" },
-		{ PEAL_GIVEN(s, cookie_domain), "--cookie-domain" },
-		{ PEAL_GIVEN(s, cookie_max_age), "--cookie-max-age" },
-		{ PEAL_GIVEN(s, cookie_http_only), "--cookie-http-only" },
-		{ PEAL_GIVEN(s, cookie_secure), "--cookie-secure" },
-		{ PEAL_GIVEN(s, cookie_same_site), "--cookie-same-site" },
+		{ PEAL_GIVEN(s, cookie_name), PEAL_OPTION_ID_cookie_name },
+		{ PEAL_GIVEN(s, cookie_path), PEAL_OPTION_ID_cookie_path },
+		{ PEAL_GIVEN(s, cookie_domain), PEAL_OPTION_ID_cookie_domain },
+		{ PEAL_GIVEN(s, cookie_max_age), PEAL_OPTION_ID_cookie_max_age },
+		{ PEAL_GIVEN(s, cookie_http_only), PEAL_OPTION_ID_cookie_http_only },
+		{ PEAL_GIVEN(s, cookie_secure), PEAL_OPTION_ID_cookie_secure },
+		{ PEAL_GIVEN(s, cookie_same_site), PEAL_OPTION_ID_cookie_same_site },
 	};
 
 	if (!s->cookie)
-		return refuse_needless(needless, sizeof(needless) / sizeof(*needless), "--cookie",
-				       usage);
-	if (!s->cookie_name[0] || strpbrk(s->cookie_name, " \"(),/:;<=>?@[\\]{}"))
-		return peal_usage_set(usage, "--cookie-name: \"%s\" is not a token",
-				      s->cookie_name);
-	if (strchr(s->cookie_path, ';'))
-		return peal_usage_set(usage, "--cookie-path: must not hold a semicolon");
-	if (s->cookie_domain && strchr(s->cookie_domain, ';'))
-		return peal_usage_set(usage, "--cookie-domain: must not hold a semicolon");
+		return refuse_needless(s, needless, sizeof(needless) / sizeof(*needless),
+				       "--cookie", usage);
+	if (!s->cookie_name[0] || !is_cookie_text(s->cookie_name) ||
+	    strpbrk(s->cookie_name, "()/:<=>?@[]{}"))
+		return peal_usage_about(usage, s, cookie_name, "\"%s\" is not a token",
+					s->cookie_name);
+	if (!is_cookie_text(s->cookie_path))
+		return peal_usage_about(usage, s, cookie_path, COOKIE_TEXT);
+	if (s->cookie_domain && !is_cookie_text(s->cookie_domain))
+		return peal_usage_about(usage, s, cookie_domain, COOKIE_TEXT);
 	return 0;
 }
 

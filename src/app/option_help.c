@@ -82,7 +82,8 @@ static void print_option(FILE *stream, const struct peal_option *option)
 	for (char *c = head; option->kind == PEAL_OPTION_CHOICE && *c; c++)
 		*c = *c == ',' ? '|' : *c;
 	describe(option, words, sizeof(words));
-	snprintf(text, sizeof(text), "%s %s", option->description, words);
+	snprintf(text, sizeof(text), "%s %s%s", option->description, words,
+		 peal_option_reloads(option) ? " [reload]" : "");
 
 	length = fprintf(stream, "  %s", head);
 	if (length > COLUMN - 2)

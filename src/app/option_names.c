@@ -32,6 +32,28 @@ static const char *const secrets[] = {
 #undef SECRET
 };
 
+const char *peal_option_other_variable(const struct peal_option *option)
+{
+	for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++)
+		if (!strcmp(variables[i].name, option->name))
+			return variables[i].variable;
+	return NULL;
+}
+
+static const char *const reloaded[] = {
+#define RELOADED(name, group) #name,
+	PEAL_OPTIONS_RELOADED(RELOADED)
+#undef RELOADED
+};
+
+bool peal_option_reloads(const struct peal_option *option)
+{
+	for (size_t i = 0; i < sizeof(reloaded) / sizeof(*reloaded); i++)
+		if (!strcmp(reloaded[i], option->name))
+			return true;
+	return false;
+}
+
 bool peal_option_secret(const struct peal_option *option)
 {
 	for (size_t i = 0; i < sizeof(secrets) / sizeof(*secrets); i++)

@@ -23,6 +23,7 @@
 /* Ceilings of the library. */
 #define PEAL_OPTION_NAME_BYTES 255
 #define PEAL_OPTION_PATH_BYTES 1000
+#define PEAL_OPTION_NAMESPACE_BYTES 1023
 #define PEAL_OPTION_SID_PREFIX_BYTES 16
 /* The soft limit of open files must stay at or below 10 000 000 and is 2 × clients + 128. */
 #define PEAL_OPTION_MAX_CLIENTS 4999936
@@ -177,6 +178,29 @@
 #define PEAL_OPTIONS_VARIABLES(X)    \
 	X("PEAL_REDIS_URL", "redis") \
 	X("PEAL_NODE_NAME", "name")
+
+/*
+ * Settings that a reload (SIGHUP) changes without dropping a client; all others need a restart.
+ *
+ *   X(name, group)          reload.c has a function for each group
+ */
+#define PEAL_OPTIONS_RELOADED(X)             \
+	X(max_clients, clients)              \
+	X(trusted_proxy, proxies)            \
+	X(drain_seconds, later)              \
+	X(shutdown_seconds, later)           \
+	X(api_key, key)                      \
+	X(api_key_file, key)                 \
+	X(log_format, logging)               \
+	X(log_level, logging)                \
+	X(cors_origin, cors)                 \
+	X(cors_credentials, cors)            \
+	X(cors_methods, cors)                \
+	X(cors_allowed_headers, cors)        \
+	X(cors_exposed_headers, cors)        \
+	X(cors_max_age, cors)                \
+	X(cors_options_success_status, cors) \
+	X(cors_preflight_continue, cors)
 
 /* Settings that nobody may read in the list of processes: their flags are overwritten. */
 #define PEAL_OPTIONS_SECRET(X) \

@@ -76,6 +76,15 @@ enum peal_option_id peal_option_id(const struct peal_option *option)
 	return (enum peal_option_id)id;
 }
 
+/* A message is one line, whatever somebody has put into a name. */
+static int tame(struct peal_usage *usage)
+{
+	for (char *c = usage->text; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	return PEAL_USAGE_WRONG;
+}
+
 int peal_usage_set(struct peal_usage *usage, const char *format, ...)
 {
 	va_list arguments;
@@ -83,7 +92,48 @@ int peal_usage_set(struct peal_usage *usage, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(usage->text, sizeof(usage->text), format, arguments);
 	va_end(arguments);
-	return PEAL_USAGE_WRONG;
+	return tame(usage);
+}
+
+const char *peal_settings_place(const struct peal_settings *settings, enum peal_option_id id,
+				char *buffer, size_t size)
+{
+	if (settings->places[id])
+		return settings->places[id];
+	peal_option_spell(PEAL_SPELLING_FLAG, ids[id], buffer, size);
+	return buffer;
+}
+
+int peal_usage_at(struct peal_usage *usage, const struct peal_settings *settings,
+		  enum peal_option_id id, const char *format, ...)
+{
+	char flag[64];
+	const char *place = peal_settings_place(settings, id, flag, sizeof(flag));
+	int length = snprintf(usage->text, sizeof(usage->text), "%s: ", place);
+	va_list arguments;
+
+	if (length >= (int)sizeof(usage->text))
+		return tame(usage);
+	va_start(arguments, format);
+	vsnprintf(usage->text + length, sizeof(usage->text) - (size_t)length, format, arguments);
+	va_end(arguments);
+	return tame(usage);
+}
+
+void peal_usage_locate(struct peal_usage *usage, const struct peal_settings *settings)
+{
+	struct peal_usage before = *usage;
+	size_t length = strcspn(before.text, ":");
+	const struct peal_option *option;
+	const char *place;
+
+	if (!before.text[length])
+		return;
+	before.text[length] = '\0';
+	option = peal_option_find(PEAL_SPELLING_FLAG, before.text);
+	place = option ? settings->places[peal_option_id(option)] : NULL;
+	if (place)
+		peal_usage_set(usage, "%s:%s", place, before.text + length + 1);
 }
 
 static void list_clear(struct peal_settings_list *list)
@@ -92,6 +142,15 @@ static void list_clear(struct peal_settings_list *list)
 		free(list->items[i]);
 	free(list->items);
 	*list = (struct peal_settings_list){ 0 };
+}
+
+/* Secrets do not stay behind in memory that is free. */
+static void text_clear(const struct peal_option *option, char **text)
+{
+	if (*text && peal_option_secret(option))
+		explicit_bzero(*text, strlen(*text));
+	free(*text);
+	*text = NULL;
 }
 
 /* Position of an item among choices that are separated by commas, or below zero. */
@@ -180,20 +239,32 @@ static int set_number(const struct peal_option *option, int64_t *setting, const 
 	return 0;
 }
 
+/* Remembers where a setting is from. */
+static int keep_source(struct peal_settings *settings, const struct peal_option *option,
+		       enum peal_source source, const char *where)
+{
+	enum peal_option_id id = peal_option_id(option);
+	char *place = source == PEAL_SOURCE_DEFAULT ? NULL : strdup(where);
+
+	if (!place && source != PEAL_SOURCE_DEFAULT)
+		return -ENOMEM;
+	free(settings->places[id]);
+	settings->places[id] = place;
+	settings->sources[id] = source;
+	return 0;
+}
+
 int peal_option_set(struct peal_settings *settings, const struct peal_option *option,
 		    enum peal_source source, const char *where, const char *text,
 		    struct peal_usage *usage)
 {
 	void *setting = (char *)settings + option->offset;
-	enum peal_source *known = &settings->sources[peal_option_id(option)];
 	int r = 0;
 
-	if (option->kind == PEAL_OPTION_LIST && *known != source)
+	if (option->kind == PEAL_OPTION_LIST && settings->sources[peal_option_id(option)] != source)
 		list_clear(setting);
-	if (!text) {
-		*known = source;
-		return 0;
-	}
+	if (!text)
+		return keep_source(settings, option, source, where);
 	if (!peal_option_text_valid(text))
 		return peal_usage_set(usage, "%s: must be UTF-8 without control characters", where);
 	switch (option->kind) {
@@ -208,7 +279,7 @@ int peal_option_set(struct peal_settings *settings, const struct peal_option *op
 
 		if (!copy)
 			return -ENOMEM;
-		free(*old);
+		text_clear(option, old);
 		*old = copy;
 		break;
 	}
@@ -227,9 +298,7 @@ int peal_option_set(struct peal_settings *settings, const struct peal_option *op
 	case PEAL_OPTION_SECTION:
 		break;
 	}
-	if (r == 0)
-		*known = source;
-	return r;
+	return r ? r : keep_source(settings, option, source, where);
 }
 
 void peal_settings_deinit(struct peal_settings *settings)
@@ -238,10 +307,12 @@ void peal_settings_deinit(struct peal_settings *settings)
 		void *setting = (char *)settings + option->offset;
 
 		if (option->kind == PEAL_OPTION_TEXT)
-			free(*(char **)setting);
+			text_clear(option, setting);
 		else if (option->kind == PEAL_OPTION_LIST)
 			list_clear(setting);
 	}
+	for (size_t id = 0; id < PEAL_OPTION_ID_COUNT; id++)
+		free(settings->places[id]);
 	free(settings->foreign_variables.items);
 	*settings = (struct peal_settings){ 0 };
 }

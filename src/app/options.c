@@ -1,7 +1,8 @@
 /*
  * Where settings come from, and in which order: defaults, the config file, variables, flags.
  *
- * The flags are read first, because they may name the config file, and applied last.
+ * The flags are read first, because they may name the config file, and applied last. They are kept
+ * as they were given, so that a reload can apply them again.
  */
 #include "options.h"
 
@@ -12,80 +13,107 @@
 #include "config.h"
 #include "option_private.h"
 
-/* One flag as it was given; both texts are borrowed or point into `spelled`. */
+/* One flag as it was given. */
 struct flag {
 	const struct peal_option *option;
-	char *spelled; /* "--port", for messages; owned */
-	const char *value;
+	char *spelled; /* "--port", for messages */
+	char *value;
 };
 
-static void flags_free(struct flag *flags, size_t count)
+struct peal_flags {
+	size_t count;
+	struct flag items[];
+};
+
+void peal_flags_free(struct peal_flags *flags)
 {
-	for (size_t i = 0; i < count; i++)
-		free(flags[i].spelled);
+	for (size_t i = 0; flags && i < flags->count; i++) {
+		free(flags->items[i].spelled);
+		if (flags->items[i].value)
+			explicit_bzero(flags->items[i].value, strlen(flags->items[i].value));
+		free(flags->items[i].value);
+	}
 	free(flags);
+}
+
+/* The option of a flag, which may be the negation of one. */
+static const struct peal_option *find_flag(const char *spelled, bool *ret_negated)
+{
+	const struct peal_option *option = peal_option_find(PEAL_SPELLING_FLAG, spelled);
+	char positive[64];
+
+	*ret_negated = false;
+	if (option || strncmp(spelled, "--no-", 5) != 0)
+		return option;
+	snprintf(positive, sizeof(positive), "--%s", spelled + 5);
+	option = peal_option_find(PEAL_SPELLING_FLAG, positive);
+	if (!option || option->kind != PEAL_OPTION_BOOLEAN)
+		return NULL;
+	*ret_negated = true;
+	return option;
+}
+
+/* Copies a value. What the list of processes shows is the memory of the arguments itself. */
+static int keep_value(struct flag *flag, const char *value, bool given)
+{
+	flag->value = strdup(value);
+	if (!flag->value)
+		return -ENOMEM;
+	if (given && peal_option_secret(flag->option))
+		memset((char *)value, '*', strlen(value));
+	return 0;
 }
 
 /* Reads one flag at @argument, with its value from there or from @next. Return: number of arguments
  * taken; below zero; PEAL_USAGE_… is in *ret_wrong. */
-static int read_flag(const char *argument, const char *next, struct flag *ret_flag, int *ret_wrong,
+static int read_flag(char *argument, char *next, struct flag *flag, int *ret_wrong,
 		     struct peal_usage *usage)
 {
 	size_t length = strcspn(argument, "=");
 	const char *value = argument[length] ? argument + length + 1 : NULL;
-	char *spelled = strndup(argument, length);
 	const struct peal_option *option;
-	bool negated = false;
+	bool negated;
+	int r;
 
-	if (!spelled)
+	flag->spelled = strndup(argument, length);
+	if (!flag->spelled)
 		return -ENOMEM;
-	ret_flag->spelled = spelled;
 	*ret_wrong = 0;
-	option = peal_option_find(PEAL_SPELLING_FLAG, spelled);
-	if (!option && !strncmp(spelled, "--no-", 5)) {
-		char positive[64];
-
-		snprintf(positive, sizeof(positive), "--%s", spelled + 5);
-		option = peal_option_find(PEAL_SPELLING_FLAG, positive);
-		negated = option && option->kind == PEAL_OPTION_BOOLEAN;
-		if (!negated)
-			option = NULL;
-	}
-	ret_flag->option = option;
+	option = flag->option = find_flag(flag->spelled, &negated);
 	if (!option) {
-		*ret_wrong = peal_option_unknown(PEAL_SPELLING_FLAG, spelled, spelled, usage);
+		*ret_wrong = peal_option_unknown(PEAL_SPELLING_FLAG, flag->spelled, flag->spelled,
+						 usage);
 		return 0;
 	}
 	if (option->kind == PEAL_OPTION_BOOLEAN) {
 		if (negated && value)
-			*ret_wrong = peal_usage_set(usage, "%s: takes no value", spelled);
-		ret_flag->value = value ? value : negated ? "false" : "true";
-		return 1;
+			*ret_wrong = peal_usage_set(usage, "%s: takes no value", flag->spelled);
+		r = keep_value(flag, value ? value : negated ? "false" : "true", value != NULL);
+		return r < 0 ? r : 1;
 	}
 	if (value) {
-		ret_flag->value = value;
-		return 1;
+		r = keep_value(flag, value, true);
+		return r < 0 ? r : 1;
 	}
 	if (!next || !strncmp(next, "--", 2)) {
 		*ret_wrong =
-			peal_usage_set(usage, "%s: needs a value (%s)", spelled,
+			peal_usage_set(usage, "%s: needs a value (%s)", flag->spelled,
 				       option->placeholder ? option->placeholder : option->choices);
 		return 0;
 	}
-	ret_flag->value = next;
-	return 2;
+	r = keep_value(flag, next, true);
+	return r < 0 ? r : 2;
 }
 
-static int read_flags(char **arguments, struct flag **ret_flags, size_t *ret_count,
-		      struct peal_usage *usage)
+int peal_flags_read(char **arguments, struct peal_flags **ret_flags, struct peal_usage *usage)
 {
-	size_t count = 0, room = 0;
-	struct flag *flags;
+	struct peal_flags *flags;
 	int r = 0, wrong = 0;
+	size_t room = 0;
 
 	while (arguments[room])
 		room++;
-	flags = calloc(room + 1, sizeof(*flags));
+	flags = calloc(1, sizeof(*flags) + room * sizeof(*flags->items));
 	if (!flags)
 		return -ENOMEM;
 	for (size_t i = 0; i < room; i += (size_t)r) {
@@ -97,17 +125,16 @@ static int read_flags(char **arguments, struct flag **ret_flags, size_t *ret_cou
 			wrong = peal_usage_set(usage, "\"%s\" is not expected here", arguments[i]);
 			break;
 		}
-		r = read_flag(arguments[i], arguments[i + 1], &flags[count], &wrong, usage);
-		count++;
+		r = read_flag(arguments[i], arguments[i + 1], &flags->items[flags->count++], &wrong,
+			      usage);
 		if (r < 0 || wrong)
 			break;
 	}
 	if (r < 0 || wrong) {
-		flags_free(flags, count);
+		peal_flags_free(flags);
 		return r < 0 ? r : wrong;
 	}
 	*ret_flags = flags;
-	*ret_count = count;
 	return 0;
 }
 
@@ -173,25 +200,17 @@ static int set_from_environment(struct peal_settings *settings, char **environme
 	return 0;
 }
 
-/* What the list of processes shows is the memory of the arguments itself. */
-static void hide_secrets(const struct flag *flags, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (peal_option_secret(flags[i].option))
-			memset((char *)flags[i].value, '*', strlen(flags[i].value));
-}
-
 /* The config file that flags or, without one there, the environment name. */
-static const char *find_config(const struct flag *flags, size_t count, char **environment)
+static const char *find_config(const struct peal_flags *flags, char **environment)
 {
 	const char *path = NULL;
 
 	for (; environment && *environment; environment++)
 		if (!strncmp(*environment, "PEAL_CONFIG=", 12) && (*environment)[12])
 			path = *environment + 12;
-	for (size_t i = 0; i < count; i++)
-		if (!strcmp(flags[i].option->name, "config"))
-			path = flags[i].value;
+	for (size_t i = 0; i < flags->count; i++)
+		if (!strcmp(flags->items[i].option->name, "config"))
+			path = flags->items[i].value;
 	return path;
 }
 
@@ -211,31 +230,40 @@ static int end_path(char **path)
 	return 0;
 }
 
-int peal_settings_load(char **arguments, char **environment, struct peal_settings *settings,
-		       struct peal_usage *usage)
+int peal_settings_settle(const struct peal_flags *flags, char **environment,
+			 struct peal_settings *settings, struct peal_usage *usage)
 {
-	struct flag *flags = NULL;
-	const char *config;
-	size_t count = 0;
+	const char *config = find_config(flags, environment);
 	int r;
 
 	*settings = (struct peal_settings){ 0 };
 	*usage = (struct peal_usage){ { 0 } };
-	r = read_flags(arguments, &flags, &count, usage);
-	if (r)
-		return r;
 	r = set_defaults(settings, usage);
-	config = find_config(flags, count, environment);
 	if (r == 0 && config)
 		r = peal_config_load(config, settings, usage);
 	if (r == 0)
 		r = set_from_environment(settings, environment, usage);
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = peal_option_set(settings, flags[i].option, PEAL_SOURCE_FLAG, flags[i].spelled,
-				    flags[i].value, usage);
-	hide_secrets(flags, count);
-	flags_free(flags, count);
+	for (size_t i = 0; r == 0 && i < flags->count; i++) {
+		const struct flag *flag = &flags->items[i];
+
+		r = peal_option_set(settings, flag->option, PEAL_SOURCE_FLAG, flag->spelled,
+				    flag->value, usage);
+	}
 	if (r == 0)
 		r = peal_settings_check(settings, usage);
 	return r ? r : end_path(&settings->path);
+}
+
+int peal_settings_load(char **arguments, char **environment, struct peal_settings *settings,
+		       struct peal_usage *usage)
+{
+	struct peal_flags *flags = NULL;
+	int r;
+
+	*settings = (struct peal_settings){ 0 };
+	r = peal_flags_read(arguments, &flags, usage);
+	if (r == 0)
+		r = peal_settings_settle(flags, environment, settings, usage);
+	peal_flags_free(flags);
+	return r;
 }

@@ -67,6 +67,10 @@ struct peal_settings {
 	PEAL_OPTIONS(PEAL_NO_SECTION_, PEAL_BOOLEAN_MEMBER_, PEAL_NUMBER_MEMBER_, PEAL_TEXT_MEMBER_,
 		     PEAL_CHOICE_MEMBER_, PEAL_LIST_MEMBER_)
 	enum peal_source sources[PEAL_OPTION_ID_COUNT];
+	/* What messages about a setting begin with: "--port", "PEAL_PORT", "FILE:LINE: \"port\"";
+	 * NULL for a default. */
+	char *places[PEAL_OPTION_ID_COUNT];
+	unsigned lines[PEAL_OPTION_ID_COUNT]; /* in the config file, of PEAL_SOURCE_CONFIG */
 	/* Variables that begin with PEAL_ but resemble no setting, for a warning; each is borrowed
 	 * from the environment. */
 	struct peal_settings_list foreign_variables;
@@ -83,7 +87,7 @@ struct peal_settings {
 
 /* What was wrong with what the user wrote; one line without a newline. */
 struct peal_usage {
-	char text[1024];
+	char text[2048];
 };
 
 /* What functions of this header return above zero. */
@@ -105,8 +109,29 @@ int peal_settings_load(char **arguments, char **environment, struct peal_setting
 		       struct peal_usage *usage) __attribute__((warn_unused_result));
 void peal_settings_deinit(struct peal_settings *settings);
 
+/* Flags that were read and may be applied again, at a reload. */
+struct peal_flags;
+
+/**
+ * peal_flags_read() - read the flags behind a command
+ * @arguments: copied; secrets in it are overwritten, because everybody can list those
+ *
+ * Return: as peal_settings_load().
+ */
+int peal_flags_read(char **arguments, struct peal_flags **ret_flags, struct peal_usage *usage)
+	__attribute__((warn_unused_result));
+/* NULL is fine. */
+void peal_flags_free(struct peal_flags *flags);
+
+/** peal_settings_settle() - as peal_settings_load(), with flags that were read before */
+int peal_settings_settle(const struct peal_flags *flags, char **environment,
+			 struct peal_settings *settings, struct peal_usage *usage)
+	__attribute__((warn_unused_result));
+
 /* Prints the list of settings with units and defaults. */
 void peal_settings_help(FILE *stream);
+/* Prints the same as a part of docs/configuration.md. */
+void peal_settings_reference(FILE *stream);
 
 /* Can it be an API key: what a header can carry, without blanks? */
 bool peal_option_is_key(const char *text);
@@ -114,9 +139,25 @@ bool peal_option_is_key(const char *text);
 /* Splits "HOST:PORT", with an IPv6 address in brackets. Return: false when it is none. */
 bool peal_option_split_address(const char *text, char *host, size_t size, uint16_t *ret_port);
 
-/* Formats the message. Return: PEAL_USAGE_WRONG. */
+/* Where a setting was given, for messages; its flag when it is the default. @buffer is used then.
+ */
+const char *peal_settings_place(const struct peal_settings *settings, enum peal_option_id id,
+				char *buffer, size_t size);
+
+/* Formats the message, with '?' for control characters. Return: PEAL_USAGE_WRONG. */
 int peal_usage_set(struct peal_usage *usage, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* The same about a setting, with the place where it was given in front: peal_usage_about(usage,
+ * settings, path, "must not be empty"). */
+#define peal_usage_about(usage, settings, name, ...) \
+	peal_usage_at(usage, settings, PEAL_OPTION_ID_##name, __VA_ARGS__)
+int peal_usage_at(struct peal_usage *usage, const struct peal_settings *settings,
+		  enum peal_option_id id, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* Puts the place of a setting in front of a message that begins with its flag. */
+void peal_usage_locate(struct peal_usage *usage, const struct peal_settings *settings);
 
 /* --- for config.c ------------------------------------------------------------------------------
  */

@@ -3,6 +3,7 @@
  *
  * The program owns the event_base, so that its signals and the node share one loop. The first
  * SIGTERM or SIGINT closes orderly; the second ends the process at once, by the signal itself.
+ * SIGHUP reloads.
  */
 #include "serve.h"
 
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "access/access.h"
 #include "api.h"
@@ -24,23 +26,24 @@
 #include "logging.h"
 #include "metrics.h"
 #include "node_options.h"
-#include "redis_options.h"
+#include "prepare.h"
+#include "reload.h"
 #include "secret.h"
 
 struct server {
 	const struct peal_settings *settings;
 	struct peal_logging logging;
 	struct event_base *base;
-	struct event *sigterm, *sigint, *drained;
+	struct event *sigterm, *sigint, *sighup, *drained;
 	struct peal_node *node;
 	struct peal_client_files *client_files;
 	struct peal_console *console;
 	struct peal_api *api;
 	struct peal_metrics metrics;
-	struct peal_access *access;
-	struct peal_place place;      /* of everything beside Socket.IO */
-	struct peal_adapter *adapter; /* until the node takes it */
-	char *api_key;		      /* from a file; until the API has it */
+	struct peal_place place;       /* of everything beside Socket.IO */
+	struct peal_prepared prepared; /* until the node and the API have it */
+	struct peal_reload reload;
+	bool at_terminal;
 	bool stopping;
 };
 
@@ -100,6 +103,18 @@ static void on_signal(evutil_socket_t number, short events, void *userdata)
 		on_drained(-1, 0, server);
 }
 
+/* A terminal that was closed hangs up too: then the program ends, as others do. */
+static void on_hangup(evutil_socket_t number, short events, void *userdata)
+{
+	struct server *server = userdata;
+
+	(void)number;
+	if (server->at_terminal && !isatty(STDERR_FILENO))
+		on_signal(SIGTERM, events, server);
+	else
+		peal_reload(&server->reload);
+}
+
 /* --- the start
  * ------------------------------------------------------------------------------------ */
 
@@ -117,10 +132,13 @@ static int make_base(struct server *server)
 		return -ENOMEM;
 	server->sigterm = evsignal_new(server->base, SIGTERM, on_signal, server);
 	server->sigint = evsignal_new(server->base, SIGINT, on_signal, server);
+	server->sighup = evsignal_new(server->base, SIGHUP, on_hangup, server);
 	server->drained = evtimer_new(server->base, on_drained, server);
-	if (!server->sigterm || !server->sigint || !server->drained ||
-	    event_add(server->sigterm, NULL) < 0 || event_add(server->sigint, NULL) < 0)
+	if (!server->sigterm || !server->sigint || !server->sighup || !server->drained ||
+	    event_add(server->sigterm, NULL) < 0 || event_add(server->sigint, NULL) < 0 ||
+	    event_add(server->sighup, NULL) < 0)
 		return -ENOMEM;
+	peal_hold_hangup(false); /* one that came meanwhile is dealt with when the loop runs */
 	return 0;
 }
 
@@ -134,8 +152,8 @@ static int make_node(struct server *server, size_t max_clients)
 		node_settings.options.log = peal_logging_write;
 		node_settings.options.log_userdata = &server->logging;
 		node_settings.options.base = server->base;
-		node_settings.options.adapter = server->adapter;
-		server->adapter = NULL;
+		node_settings.options.adapter = server->prepared.adapter;
+		server->prepared.adapter = NULL;
 		r = peal_node_new(&node_settings.options, &server->node);
 	}
 	peal_node_settings_deinit(&node_settings);
@@ -154,7 +172,7 @@ static int serve_namespace(struct server *server, const char *name)
 	}
 	if (server->settings->demo && peal_demo_attach(ns) < 0)
 		return -ENOMEM;
-	return peal_access_attach(server->access, server->base, ns, name);
+	return peal_access_attach(server->prepared.access, server->base, ns, name);
 }
 
 /* A name that is there twice would get its handlers twice. */
@@ -174,7 +192,8 @@ static int serve_namespaces(struct server *server)
 	int r = server->settings->demo ? peal_demo_attach(peal_io(server->node)) : 0;
 
 	if (r == 0)
-		r = peal_access_attach(server->access, server->base, peal_io(server->node), "/");
+		r = peal_access_attach(server->prepared.access, server->base, peal_io(server->node),
+				       "/");
 	/* Fixed names first: one that exists is not left to the rule of *. */
 	for (int pass = 0; pass <= 1; pass++) {
 		for (size_t i = 0; r == 0 && i < names->count; i++) {
@@ -184,27 +203,6 @@ static int serve_namespaces(struct server *server)
 				r = serve_namespace(server, names->items[i]);
 		}
 	}
-	return r;
-}
-
-/* What files hold, and what only the adapter can judge, before anything begins. Return: as
- * peal_settings_load(). */
-static int prepare(struct server *server, struct peal_usage *usage)
-{
-	const struct peal_settings *settings = server->settings;
-	int r = 0;
-
-	if (settings->api_key_file) {
-		r = peal_secret_read("--api-key-file", settings->api_key_file, &server->api_key,
-				     usage);
-		if (r == 0 && !peal_option_is_key(server->api_key))
-			r = peal_usage_set(usage, "--api-key-file: the key must be 1 to 1000 "
-						  "characters of ASCII, without blanks");
-	}
-	if (r == 0)
-		r = peal_access_new(settings, &server->logging, &server->access, usage);
-	if (r == 0 && settings->redis)
-		r = peal_redis_settings_adapter(settings, &server->adapter, usage);
 	return r;
 }
 
@@ -231,15 +229,23 @@ static int make_place(struct server *server)
 	return r;
 }
 
+/* For a reload too, when the first key comes. */
+static int open_api(const char *key, void *context)
+{
+	struct server *server = context;
+	int r = peal_api_attach(&server->place, key, &server->api);
+
+	if (r == 0)
+		peal_metrics_add(&server->metrics, peal_api_metrics(server->api));
+	return r;
+}
+
 static int serve_api(struct server *server)
 {
-	const char *key = server->api_key ? server->api_key : server->settings->api_key;
-	int r = key && *key ? peal_api_attach(&server->place, key, &server->api) : 0;
+	int r = server->prepared.api_key ? open_api(server->prepared.api_key, server) : 0;
 
-	peal_secret_free(server->api_key);
-	server->api_key = NULL;
-	if (r == 0 && server->api)
-		peal_metrics_add(&server->metrics, peal_api_metrics(server->api));
+	peal_secret_free(server->prepared.api_key);
+	server->prepared.api_key = NULL;
 	return r;
 }
 
@@ -326,7 +332,7 @@ static int run(struct server *server)
 {
 	size_t max_clients = (size_t)server->settings->max_clients;
 	struct peal_usage usage = { { 0 } };
-	int r = prepare(server, &usage);
+	int r = peal_prepare(server->settings, &server->logging, &server->prepared, &usage);
 
 	if (r > 0) {
 		fprintf(stderr, "peal: %s\nTry `peal serve --help`.\n", usage.text);
@@ -372,7 +378,16 @@ static int run(struct server *server)
 	return PEAL_EXIT_ORDERLY;
 }
 
-int peal_serve(const struct peal_settings *settings)
+void peal_hold_hangup(bool hold)
+{
+	sigset_t hangup;
+
+	sigemptyset(&hangup);
+	sigaddset(&hangup, SIGHUP);
+	sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &hangup, NULL);
+}
+
+int peal_serve(struct peal_settings *settings, const struct peal_flags *flags)
 {
 	struct server server = {
 		.settings = settings,
@@ -380,24 +395,36 @@ int peal_serve(const struct peal_settings *settings)
 			.level = (enum peal_log_level)settings->log_level,
 			.json = settings->log_format == 1,
 		},
+		.at_terminal = isatty(STDERR_FILENO),
 	};
 	int code;
+
+	server.reload = (struct peal_reload){
+		.settings = settings,
+		.flags = flags,
+		.environment = environ,
+		.logging = &server.logging,
+		.place = &server.place,
+		.api = &server.api,
+		.open_api = open_api,
+		.context = &server,
+	};
 
 	/* A client that resets its connection must not end the process, nor a log that is closed.
 	 */
 	signal(SIGPIPE, SIG_IGN);
 	code = run(&server);
 	peal_node_free(server.node);
-	peal_adapter_free(server.adapter);
-	peal_secret_free(server.api_key);
+	peal_prepared_deinit(&server.prepared);
 	peal_api_free(server.api);
-	peal_access_free(server.access);
 	peal_console_free(server.console);
 	peal_client_files_free(server.client_files);
 	if (server.sigterm)
 		event_free(server.sigterm);
 	if (server.sigint)
 		event_free(server.sigint);
+	if (server.sighup)
+		event_free(server.sighup);
 	if (server.drained)
 		event_free(server.drained);
 	if (server.base)

@@ -7,7 +7,14 @@
 #include "command.h"
 #include "options.h"
 
-/* Runs until SIGTERM or SIGINT. Return: an exit code; what went wrong is logged. */
-int peal_serve(const struct peal_settings *settings);
+/* Has SIGHUP wait, so that one between the reading of the settings and the loop is not lost and
+ * does not end the process. */
+void peal_hold_hangup(bool hold);
+
+/*
+ * Runs until SIGTERM or SIGINT. SIGHUP settles the settings anew and changes those in @settings
+ * that hold from then on; @flags win again. Return: an exit code; what went wrong is logged.
+ */
+int peal_serve(struct peal_settings *settings, const struct peal_flags *flags);
 
 #endif

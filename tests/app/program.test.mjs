@@ -228,7 +228,7 @@ test("the stock client gets the CORS headers of the path", async (t) => {
 	assert.equal(headers["access-control-allow-origin"], "*");
 });
 
-test("--client-dir serves another folder, and one without a client ends the program with 1", async (t) => {
+test("--client-dir serves another folder, and one without a client ends the program with 2", async (t) => {
 	const place = folder(t);
 	mkdirSync(path.join(place, "empty"));
 	writeFileSync(path.join(place, "socket.io.min.js"), "/*!\n * Socket.IO v9.8.7-rc.1\n */\n");
@@ -236,8 +236,8 @@ test("--client-dir serves another folder, and one without a client ends the prog
 	const { headers } = await node.get("/socket.io/socket.io.min.js");
 	assert.equal(headers.etag, '"9.8.7-rc.1"');
 	const { code, stderr } = await run(["serve", "--port", "0", "--client-dir", path.join(place, "empty")]);
-	assert.equal(code, 1);
-	assert.match(stderr, /--client-dir cannot be served/);
+	assert.equal(code, 2);
+	assert.match(stderr, /--client-dir: there is no socket\.io\.min\.js to read in/);
 });
 
 // --- the console page ------------------------------------------------------------------------------------------------

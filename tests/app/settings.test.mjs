@@ -279,9 +279,9 @@ test("values are checked, with the range and the unit in the message", async () 
 	for (const network of ["example.org", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0/8", "::/129", "10.0.0.0/ 8", "10.0.0.0/+8"])
 		await refused(["--trusted-proxy", network], /--trusted-proxy: ".*" is not an address or a CIDR block/);
 	await refused(["--cookie", "--cookie-name", "a b"], /--cookie-name: "a b" is not a token/);
-	await refused(["--cookie", "--cookie-path", "/;Secure"], /--cookie-path: must not hold a semicolon/);
+	await refused(["--cookie", "--cookie-path", "/;Secure"], /--cookie-path: must be ASCII without .*semicolon/);
 	await refused(["--cors-origin", "https://a.example\r\nX-Evil: 1"], /--cors-origin: must be UTF-8 without control/);
-	await refused(["--config", "/does/not/exist.json"], /--config: cannot open "\/does\/not\/exist.json"/);
+	await refused(["--config", "/does/not/exist.json"], /\/does\/not\/exist.json: cannot open the config file: No such file/);
 });
 
 test("settings of Redis are checked, and no message has a secret in it", async (t) => {
@@ -290,8 +290,8 @@ test("settings of Redis are checked, and no message has a secret in it", async (
 	for (const [args, expected] of [
 		[["--redis", "http://127.0.0.1"], /--redis: /], [["--redis", "redis://a:geheim@one:1,two:2"], /--redis: /],
 		[["--redis", "redis://:geheim@127.0.0.1:99999"], /--redis: /], [["--redis", "unix://relative"], /--redis: /],
-		[["--redis", "rediss://127.0.0.1", "--redis-ca", "/does/not/exist"], /--redis: /],
-		[["--redis", "rediss://127.0.0.1", "--redis-cert", "/does/not/exist"], /--redis: /],
+		[["--redis", "rediss://127.0.0.1", "--redis-ca", "/does/not/exist"], /--redis-ca: /],
+		[["--redis", "rediss://127.0.0.1", "--redis-cert", "/does/not/exist"], /--redis-cert: /],
 		[["--redis-prefix", "x"], /--redis-prefix: does nothing without --redis/],
 		[["--redis-password-file", secret], /--redis-password-file: does nothing without --redis/],
 		[["--redis", "redis://127.0.0.1", "--redis-password", "geheim", "--redis-password-file", secret], /--redis-password-file: --redis-password is given too/],
@@ -338,7 +338,7 @@ test("mistakes in the config file are named with key and line", async (t) => {
 		['{\n  "ping-interval": 5\n}', /:2: "ping-interval": .*did you mean pingInterval\?/],
 		['{\n\n"perMessageDeflate": true}', /:3: "perMessageDeflate": .*not built/],
 		['{"allowEIO3": true}', /:1: "allowEIO3": .*not served/],
-		['{\n"port": "3000"}', /:2: "port": must be a number/],
+		['{\n"port": "3000"}', /:2: "port": must be a whole number from 0 to 65535/],
 		['{\n"port": 1.5}', /:2: "port": "1.5" is not a whole number from 0 to 65535/],
 		['{\n"port": -1}', /:2: "port": "-1" is not a whole number/],
 		['{"port": 1e30}', /:1: "port": ".*e\+30" is not a whole number/],
@@ -352,22 +352,22 @@ test("mistakes in the config file are named with key and line", async (t) => {
 		['{\n"cors": {"port": "}"},\n"name": "[{\\"",\n"oops": 1}', /:2: "cors": .*no such setting/],
 		['{\n"name": "[{\\"",\n"cookieName": ",\\"port\\":",\n"oops": 1}', /:4: "oops": /],
 		['{"config": "other.json"}', /:1: "config": a config file cannot name another/],
-		['{\n"port": 1\n"demo": true}', /:3: not valid JSON at ""demo"/],
-		['{\n"port": 1,\n}', /:3: not valid JSON/],
-		["", /:1: not valid JSON/],
-		['{"port": 1} x', /:1: not valid JSON at "x"/],
-		["[1]", /:1: must hold one JSON object/],
-		['{\n"name": "a\\u0000b"}', /:2: U\+0000 is not allowed/],
-		['{\n"name": "a\0b"}', /:2: U\+0000 is not allowed/],
+		['{\n"port": 1\n"demo": true}', /:3:1: not valid JSON at '"': a comma or colon is missing/],
+		['{\n"port": 1,\n}', /:3:1: not valid JSON/],
+		["", /:1:1: not valid JSON/],
+		['{"port": 1} x', /:1:13: not valid JSON at 'x'/],
+		["[1]", /:1:1: must hold one JSON object/],
+		['{\n"name": "a\\u0000b"}', /:2:\d+: U\+0000 is not allowed/],
+		['{\n"name": "a\0b"}', /:2:\d+: U\+0000 is not allowed/],
 		['{\n"name": "a\\nb"}', /:2: "name": must be UTF-8 without control characters/],
-		['{"transports": []}', /--transports: at least one is needed/],
+		['{"transports": []}', /:1: "transports": at least one is needed/],
 	];
 	for (const [text, expected] of cases) {
 		const name = configFile(t, text);
 		const { stderr, code } = await run(["serve", "--config", name]);
 		assert.equal(code, 2, `${text}: ${stderr}`);
 		assert.match(stderr, expected, text);
-		if (!String(expected).includes("--transports")) assert.ok(stderr.includes(`${name}:`), stderr);
+		assert.ok(stderr.includes(`${name}:`), stderr);
 	}
 	await refused(["--config", configFile(t, `{"name": "${"x".repeat(1 << 20)}"}`)], /larger than 1048576 bytes/);
 });
