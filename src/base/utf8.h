@@ -1,6 +1,6 @@
 /*
- * One UTF-8 sequence at a time: the single place that knows what a well-formed sequence is. It
- * lives in base because log lines need it as well as the protocol.
+ * One UTF-8 sequence at a time. It lives in base because log lines need it as well as the protocol;
+ * protocol/utf8.c judges long text by the same rules in vectors.
  */
 #ifndef PEAL_BASE_UTF8_H
 #define PEAL_BASE_UTF8_H

@@ -8,15 +8,12 @@
 #include "protocol/msgpack.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "protocol/json.h"
 #include "protocol/msgpack_private.h"
-#include "protocol/text.h"
 
 #define DEPTH (PEAL_LIMIT_JSON_DEPTH - 1)
 #define PLACEHOLDER "_placeholder"

@@ -1,6 +1,6 @@
 /*
- * Names and base64. Everything here sees bytes straight from the network, so
- * nothing is assumed about them.
+ * Names and base64. Everything here sees bytes straight from the network, so nothing is assumed
+ * about them.
  */
 #include "protocol/text.h"
 

@@ -12,7 +12,6 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "protocol/json.h"
-#include "protocol/text.h"
 
 static bool print_string(struct peal_buffer *out, const char *string)
 {
