@@ -49,8 +49,8 @@ extern const struct peal_websocket_handler peal_websocket_session_handler;
 void peal_websocket_attach(struct peal_session *session, struct peal_websocket *websocket);
 
 /*
- * front.c: check key and version of an upgrade request, refusing it where they are wrong, and turn
- * it into a connection. The request is gone in any case.
+ * front.c: turn an upgrade request, whose key and version were found to be fine, into a connection.
+ * The request is gone in any case.
  */
 struct peal_websocket *peal_front_adopt(struct peal_front *front, struct peal_http_request *request,
 					const struct peal_websocket_handler *handler,
