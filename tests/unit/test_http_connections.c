@@ -150,7 +150,7 @@ START_TEST(connections_are_accepted_whether_they_come_alone_or_together)
 	for (size_t i = 0; i < sizeof(waves) / sizeof(*waves); i++) {
 		connect_many(fds + count, waves[i]);
 		count += waves[i];
-		/* The last of 100 that came together come in the third turn. */
+		/* Each time the loop turns until nothing is left. */
 		for (int turn = 0; turn < 3; turn++)
 			event_base_loop(peal_loop_base(bench.loop), EVLOOP_NONBLOCK);
 		ck_assert_uint_eq(bench.stats.http_connections, count);
