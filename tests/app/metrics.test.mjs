@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import net from "node:net";
 import test from "node:test";
-import { connected, event, handshake, request, root, run, serve, until, within } from "./program.mjs";
+import { configFile, connected, event, handshake, request, root, run, serve, until, within } from "./program.mjs";
 import { answering, call, key, startNodes, startRedis } from "./redis.mjs";
 import { metricsOf, parse } from "./metrics.mjs";
 
@@ -203,6 +203,16 @@ test("names of namespaces are labels whatever they are made of", async (t) => {
 	node.clients.push(socket);
 	await event(socket, "connect");
 	assert.equal((await metricsOf(node)).get("peal_sockets", { namespace: name }), 1);
+});
+
+test("a thousand namespaces of the program have a series each, and all others one together", async (t) => {
+	const names = Array.from({ length: 1100 }, (_, i) => `/n${i}`);
+	const node = await serve(t, ["--config", configFile(t, { namespace: names })]);
+	await Promise.all(names.filter((_, i) => i % 50 === 0).map((namespace) => connected(node, { namespace, transports: ["websocket"] })));
+	const metrics = await metricsOf(node);
+	assert.equal(metrics.families.get("peal_sockets").samples.length, 1001);
+	assert.equal(metrics.get("peal_sockets"), 22);
+	assert.equal(metrics.get("peal_namespaces"), 1101);
 });
 
 test("a node that was stopped finds its timers late", async (t) => {

@@ -39,6 +39,7 @@ START_TEST(should_broadcast_and_expect_multiple_acknowledgements)
 	ck_recorded("acks error=0 3/3 [3 null {\"a\":1}];");
 	ck_assert_uint_eq(world.stats.rounds, 0);
 	ck_assert_uint_eq(world.stats.acks_received, 3);
+	ck_assert_uint_eq(world.stats.rounds_complete, 1);
 	wait_ms(3000);
 	ck_recorded("");
 	end();
@@ -325,6 +326,7 @@ START_TEST(without_timeout_it_waits_as_long_as_the_socket_is_connected)
 	settle();
 	ck_recorded("1 error=2;2 error=2;");
 	ck_assert_uint_eq(world.stats.rounds, 0);
+	ck_assert_uint_eq(world.stats.rounds_disconnected, 2);
 	end();
 }
 END_TEST

@@ -134,6 +134,8 @@ START_TEST(a_kick_before_a_lost_connection_keeps_its_reason)
 	ck_recorded("a disconnecting server namespace disconnect;"
 		    "a disconnect server namespace disconnect;");
 	ck_assert_uint_eq(world.stats.disconnects, 1);
+	ck_assert_uint_eq(world.stats.disconnects_server, 1);
+	ck_assert_uint_eq(world.stats.disconnects_transport_close, 0);
 	end();
 }
 END_TEST

@@ -432,6 +432,35 @@ START_TEST(what_refers_to_a_cleaned_up_namespace_stays_valid)
 }
 END_TEST
 
+static void list(const struct peal_namespace_info *info, void *userdata)
+{
+	/* They come in no order. */
+	if (!strcmp(info->name, userdata))
+		note("%s %d %zu %zu;", info->name, info->dynamic, info->sockets, info->rooms);
+}
+
+START_TEST(tells_of_each_namespace_and_who_made_it)
+{
+	static const char *const names[] = { "/", "/dynamic-1", "/named", "/_0" };
+	begin();
+	ck_assert_ptr_nonnull(peal_of_pattern(world.node, "^/dynamic-"));
+	ck_assert_ptr_nonnull(peal_of(world.node, "/named"));
+	struct peal_session *session = open_session();
+	struct peal_socket *socket = join(session, "/dynamic-1");
+	peal_socket_join(socket, "a");
+	peal_socket_join(socket, "b");
+	join(session, "/named");
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		peal_namespaces(world.node, list, (void *)names[i]);
+	ck_recorded("/ 0 0 0;/dynamic-1 1 1 2;/named 0 1 0;");
+	/* The program holds it from now on. */
+	ck_assert_ptr_nonnull(peal_of(world.node, "/dynamic-1"));
+	peal_namespaces(world.node, list, (void *)names[1]);
+	ck_recorded("/dynamic-1 0 1 2;");
+	end();
+}
+END_TEST
+
 UNIT_MAIN("server_namespaces",
 	  should_allow_connections_to_dynamic_namespaces_with_a_regex_and_emit_in_a_room,
 	  a_pattern_that_is_no_expression_makes_no_rule,
@@ -448,4 +477,5 @@ UNIT_MAIN("server_namespaces",
 	  should_clean_up_namespace_when_on_and_there_are_no_more_sockets,
 	  should_not_clean_up_when_off_or_not_dynamic_or_named_by_the_program,
 	  clean_up_when_a_client_is_rejected_in_middleware,
-	  what_refers_to_a_cleaned_up_namespace_stays_valid)
+	  what_refers_to_a_cleaned_up_namespace_stays_valid,
+	  tells_of_each_namespace_and_who_made_it)
