@@ -27,6 +27,7 @@ static const struct resource {
 	{ "/api/sockets/disconnect", "POST", peal_api_disconnect },
 	{ "/api/sockets", "GET", peal_api_sockets },
 	{ "/api/count", "GET", peal_api_count },
+	{ "/api/drain", "POST", peal_api_drain },
 	{ "/api/rooms", "GET", peal_api_rooms },
 	{ "/api/nodes", "GET", peal_api_nodes },
 	{ "/api/openapi.json", "GET", peal_api_openapi },
@@ -203,6 +204,8 @@ void peal_api_close(struct peal_api *api)
 	/* Not "closing", after which one tries again: it would reach clients a second time. */
 	peal_api_wrong(&error, 503, "interrupted",
 		       "the node is closing; what was asked of it may have been done");
+	if (api)
+		api->closed = true;
 	while (api && api->held)
 		refuse(peal_api_take(api->held), &error, NULL);
 }
@@ -404,6 +407,12 @@ int peal_api_set_key(struct peal_api *api, const char *key)
 	memcpy(api->key_hash, digest, sizeof(digest));
 	OPENSSL_cleanse(digest, sizeof(digest));
 	return changed;
+}
+
+void peal_api_set_drain(struct peal_api *api, struct peal_drain *drain, const int64_t *seconds)
+{
+	api->drain = drain;
+	api->drain_default = seconds;
 }
 
 void peal_api_free(struct peal_api *api)

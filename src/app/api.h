@@ -10,6 +10,7 @@
 #include "place.h"
 
 struct peal_api;
+struct peal_drain;
 
 /**
  * peal_api_attach() - serve /api
@@ -23,6 +24,9 @@ int peal_api_attach(const struct peal_place *place, const char *key, struct peal
 /* Change the key; NULL closes the API with 404. Return: 0 when it was this one already; 1; -errno.
  */
 int peal_api_set_key(struct peal_api *api, const char *key) __attribute__((warn_unused_result));
+/* What POST /api/drain begins, and the setting of the time it takes when no other is named; both
+ * are borrowed for life. Before the first request. */
+void peal_api_set_drain(struct peal_api *api, struct peal_drain *drain, const int64_t *seconds);
 /* The node is closing: answers all who wait. What they wait for may still end later. */
 void peal_api_close(struct peal_api *api);
 void peal_api_free(struct peal_api *api);

@@ -37,6 +37,10 @@ struct peal_api {
 	size_t open;  /* rounds and requests under way */
 	struct peal_api_held *held;
 	struct peal_metrics_source metrics;
+	struct peal_drain *drain;
+	const int64_t *drain_default; /* seconds of a request that names none; 0: none */
+	unsigned drain_seconds;	      /* of the last request */
+	bool closed;
 };
 
 /* A request that is answered later, or when the node closes: nobody waits for it then. */
@@ -104,6 +108,8 @@ bool peal_api_order_query(struct peal_api *api, const char *query, unsigned allo
 			  struct peal_api_order *order, struct peal_api_error *error);
 /* The target; borrows from the order. */
 struct peal_target peal_api_order_target(const struct peal_api_order *order);
+/* The answer to a key that there is not. Return: false. */
+bool peal_api_unknown(struct peal_api_error *error, const char *path, struct peal_piece key);
 /* Checks the body. @ret_args keeps the text that @ret_value points into. */
 bool peal_api_body(struct peal_http_request *request, struct peal_args **ret_args,
 		   struct peal_piece *ret_value, struct peal_api_error *error);
@@ -161,5 +167,6 @@ peal_api_fn peal_api_join, peal_api_leave, peal_api_disconnect, peal_api_sockets
 	peal_api_count;			    /* api_sockets.c */
 peal_api_fn peal_api_rooms, peal_api_nodes; /* api_cluster.c */
 peal_api_fn peal_api_openapi;		    /* api_openapi.c */
+peal_api_fn peal_api_drain;		    /* api_drain.c */
 
 #endif

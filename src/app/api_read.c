@@ -197,7 +197,7 @@ static bool read_timeout(struct peal_piece value, const char *path, unsigned *re
 	return true;
 }
 
-static bool unknown(struct peal_api_error *error, const char *path, struct peal_piece key)
+bool peal_api_unknown(struct peal_api_error *error, const char *path, struct peal_piece key)
 {
 	char *name = peal_piece_string(key);
 	size_t length = name ? strlen(name) : 0;
@@ -229,7 +229,7 @@ static bool read_flags(struct peal_piece value, const char *path, unsigned allow
 		char flag_path[PATH_BYTES + 32];
 
 		if (!local && !peal_piece_is(key, "volatile"))
-			return unknown(error, path, key);
+			return peal_api_unknown(error, path, key);
 		snprintf(flag_path, sizeof(flag_path), "%s.%s", path, local ? "local" : "volatile");
 		if (seen & flag)
 			return peal_api_wrong(error, 400, "repeated_key", "%s: is there twice",
@@ -309,7 +309,7 @@ bool peal_api_order_read(struct peal_api *api, struct peal_piece object, const c
 		while (i < count && !((allowed & keys[i].key) && peal_piece_is(key, keys[i].name)))
 			i++;
 		if (i == count)
-			return unknown(error, path, key);
+			return peal_api_unknown(error, path, key);
 		snprintf(key_path, sizeof(key_path), "%s%s%s", path, *path ? "." : "",
 			 keys[i].name);
 		if (order->given & keys[i].key)

@@ -22,6 +22,7 @@ enum {
 	TAKES_TIMEOUT = 1 << 7,
 	TAKES_NODE = 1 << 8, /* every one that speaks with a node */
 	TAKES_TOKEN = 1 << 9,
+	TAKES_SECONDS = 1 << 10,
 };
 
 static const struct description {
@@ -51,6 +52,8 @@ static const struct description {
 	  TAKES_TARGET | TAKES_NAMESPACE | TAKES_LOCAL | TAKES_DISCONNECT | TAKES_NODE, 0, 0,
 	  peal_command_disconnect },
 	{ "token", "", "make a token for trying out", TAKES_TOKEN, 0, 0, peal_command_token },
+	{ "drain", "", "have a node send its clients away, and end", TAKES_SECONDS | TAKES_NODE, 0,
+	  0, peal_command_drain },
 };
 
 #define MEMBER(name) offsetof(struct peal_command, name)
@@ -82,6 +85,9 @@ static const struct option {
 	{ "--all", NULL, "everyone: instead of --room", TAKES_DISCONNECT, FLAG, MEMBER(all) },
 	{ "--close", NULL, "close their connections too, with all their namespaces",
 	  TAKES_DISCONNECT, FLAG, MEMBER(close) },
+	{ "--seconds", "SECONDS",
+	  "the time for it, 0 to 3600; the node's --drain-seconds without it, or 30", TAKES_SECONDS,
+	  NUMBER, MEMBER(seconds) },
 	{ "--url", "URL", "the node; PEAL_URL or http://127.0.0.1:3000 without it", TAKES_NODE,
 	  VALUE, MEMBER(url) },
 	{ "--api-key", "KEY", "its API key; better PEAL_API_KEY, which others cannot see",

@@ -20,7 +20,7 @@ struct peal_command {
 	char **rooms, **except;
 	size_t room_count, except_count;
 	const char *namespace_name, *url, *api_key, *api_key_file;
-	const char *timeout, *limit; /* checked: whole numbers */
+	const char *timeout, *limit, *seconds; /* checked: whole numbers */
 	const char *redis, *redis_prefix, *redis_user, *redis_password_file, *redis_ca, *redis_cert,
 		*redis_key;
 	const char *user, *data, *expires, *issuer, *audience, *key, *secret_file;
@@ -90,6 +90,7 @@ peal_command_fn peal_command_sockets, peal_command_rooms, peal_command_nodes,
 peal_command_fn peal_command_join, peal_command_leave, peal_command_disconnect; /* command_change.c
 										 */
 peal_command_fn peal_command_token; /* access/command_token.c */
+peal_command_fn peal_command_drain; /* command_drain.c */
 /* Writes the members that say for whom something is, each with a comma behind it. */
 void peal_command_put_target(FILE *stream, const struct peal_command *command);
 /* The arguments of an event as a JSON array. Return: NULL, with *ret_code, when one is no text. */

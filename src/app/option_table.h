@@ -45,8 +45,9 @@
 	list(trusted_proxy, "CIDR", NULL, NULL,                                                    \
 	     "a balancer whose X-Forwarded-For and X-Forwarded-Proto count, such as 10.0.0.0/8")   \
 	number(drain_seconds, "SECONDS", "s", 0, 0, 3600,                                          \
-	       "on SIGTERM or SIGINT, first answer /readyz with 503 and refuse new sessions for "  \
-	       "this time, so that a balancer notices, and leave the clients alone")               \
+	       "on SIGTERM or SIGINT, answer /readyz with 503, refuse new sessions, and send the " \
+	       "clients away in an even stream over this time, after a quarter of it, 5 s at "     \
+	       "most, in which balancers notice. 0: close at once")                                \
 	number(shutdown_seconds, "SECONDS", "s", 5, 0, 3600,                                       \
 	       "then close orderly; what is still open after this time is cut")                    \
 	section("Cluster")                                                                         \

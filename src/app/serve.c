@@ -21,25 +21,32 @@
 #include "client_files.h"
 #include "console.h"
 #include "demo.h"
+#include "drain.h"
 #include "health.h"
 #include "file_limit.h"
 #include "logging.h"
 #include "metrics.h"
 #include "node_options.h"
+#include "notify.h"
 #include "prepare.h"
 #include "reload.h"
 #include "secret.h"
+
+/* What the end may take beyond the two times that are set, as systemd is told. */
+#define STOP_SLACK_SECONDS 5
 
 struct server {
 	const struct peal_settings *settings;
 	struct peal_logging logging;
 	struct event_base *base;
-	struct event *sigterm, *sigint, *sighup, *drained;
+	struct event *sigterm, *sigint, *sighup;
 	struct peal_node *node;
 	struct peal_client_files *client_files;
 	struct peal_console *console;
 	struct peal_api *api;
 	struct peal_metrics metrics;
+	struct peal_drain *drain;
+	struct peal_notify *notify;    /* NULL: nobody wants to know */
 	struct peal_place place;       /* of everything beside Socket.IO */
 	struct peal_prepared prepared; /* until the node and the API have it */
 	struct peal_reload reload;
@@ -65,11 +72,10 @@ static void on_closed(struct peal_node *node, void *userdata)
 	event_base_loopbreak(server->base);
 }
 
-static void on_drained(evutil_socket_t fd, short events, void *userdata)
+static void on_drained(void *userdata)
 {
 	struct server *server = userdata;
 
-	(void)fd, (void)events;
 	/* Without memory nobody would tell that it is closed. */
 	if (peal_node_close(server->node, (unsigned)server->settings->shutdown_seconds * 1000,
 			    on_closed, server) != 0)
@@ -77,11 +83,21 @@ static void on_drained(evutil_socket_t fd, short events, void *userdata)
 	peal_api_close(server->api);
 }
 
+/* A drain that was asked for over HTTP goes on, unless this one is over sooner. */
+static void drain(struct server *server)
+{
+	unsigned seconds = (unsigned)server->settings->drain_seconds;
+	unsigned left = peal_drain_left(server->drain);
+
+	if (!left || seconds < left)
+		peal_drain_begin(server->drain, seconds);
+	peal_notify_stopping(server->notify, peal_drain_left(server->drain) +
+						     (unsigned)server->settings->shutdown_seconds +
+						     STOP_SLACK_SECONDS);
+}
+
 static void on_signal(evutil_socket_t number, short events, void *userdata)
 {
-	const struct timeval wait = {
-		.tv_sec = (time_t)((struct server *)userdata)->settings->drain_seconds
-	};
 	struct server *server = userdata;
 
 	(void)events;
@@ -98,9 +114,7 @@ static void on_signal(evutil_socket_t number, short events, void *userdata)
 		PEAL_LOGGING_TEXT("signal", number == SIGINT ? "SIGINT" : "SIGTERM"),
 		PEAL_LOGGING_NUMBER("drain_seconds", server->settings->drain_seconds),
 		PEAL_LOGGING_NUMBER("shutdown_seconds", server->settings->shutdown_seconds));
-	peal_node_drain(server->node);
-	if (wait.tv_sec == 0 || event_add(server->drained, &wait) < 0)
-		on_drained(-1, 0, server);
+	drain(server);
 }
 
 /* A terminal that was closed hangs up too: then the program ends, as others do. */
@@ -133,8 +147,7 @@ static int make_base(struct server *server)
 	server->sigterm = evsignal_new(server->base, SIGTERM, on_signal, server);
 	server->sigint = evsignal_new(server->base, SIGINT, on_signal, server);
 	server->sighup = evsignal_new(server->base, SIGHUP, on_hangup, server);
-	server->drained = evtimer_new(server->base, on_drained, server);
-	if (!server->sigterm || !server->sigint || !server->sighup || !server->drained ||
+	if (!server->sigterm || !server->sigint || !server->sighup ||
 	    event_add(server->sigterm, NULL) < 0 || event_add(server->sigint, NULL) < 0 ||
 	    event_add(server->sighup, NULL) < 0)
 		return -ENOMEM;
@@ -235,6 +248,8 @@ static int open_api(const char *key, void *context)
 	struct server *server = context;
 	int r = peal_api_attach(&server->place, key, &server->api);
 
+	if (server->api)
+		peal_api_set_drain(server->api, server->drain, &server->settings->drain_seconds);
 	if (r == 0)
 		peal_metrics_add(&server->metrics, peal_api_metrics(server->api));
 	return r;
@@ -356,6 +371,9 @@ static int run(struct server *server)
 	if (r == 0)
 		r = serve_client(server);
 	if (r == 0)
+		r = peal_drain_new(server->base, server->node, &server->logging, on_drained, server,
+				   &server->drain);
+	if (r == 0)
 		r = make_place(server);
 	if (r == 0)
 		r = peal_health_attach(&server->place);
@@ -372,6 +390,9 @@ static int run(struct server *server)
 	if (r != 0)
 		return fail(server, "the node cannot be set up", r);
 	say_listening(server);
+	r = peal_notify_new(server->base, server->node, &server->logging, &server->notify);
+	if (r != 0)
+		return fail(server, "the node cannot be set up", r);
 	if (event_base_dispatch(server->base) < 0)
 		return fail(server, "the event loop failed", -EIO);
 	peal_logging_say(&server->logging, PEAL_LOG_INFO, "closed");
@@ -417,6 +438,8 @@ int peal_serve(struct peal_settings *settings, const struct peal_flags *flags)
 	peal_node_free(server.node);
 	peal_prepared_deinit(&server.prepared);
 	peal_api_free(server.api);
+	peal_drain_free(server.drain);
+	peal_notify_free(server.notify);
 	peal_console_free(server.console);
 	peal_client_files_free(server.client_files);
 	if (server.sigterm)
@@ -425,8 +448,6 @@ int peal_serve(struct peal_settings *settings, const struct peal_flags *flags)
 		event_free(server.sigint);
 	if (server.sighup)
 		event_free(server.sighup);
-	if (server.drained)
-		event_free(server.drained);
 	if (server.base)
 		event_base_free(server.base);
 	libevent_global_shutdown();

@@ -57,6 +57,8 @@ const samples = {
 	"GET /api/rooms": [["", "?limit=1&timeout=100"], "?timeout=99"],
 	"GET /api/nodes": [[""], "?namespace=a"],
 	"GET /api/openapi.json": [[""], undefined],
+	// The last path of the document: from here on the node takes no new clients, and ends with the test.
+	"POST /api/drain": [[{}, { seconds: 3600 }], { seconds: "1" }],
 };
 
 // Sends the head of a request only.
