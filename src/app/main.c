@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "config_command.h"
+#include "doctor.h"
 #include "options.h"
 #include "serve.h"
 
@@ -19,6 +20,7 @@ static void print_help(FILE *stream)
 	      "  peal serve --help       list all settings\n"
 	      "  peal config [SETTINGS]  show the settings and where they are from, or check them\n"
 	      "  peal token              make a token for trying out, see `peal token --help`\n"
+	      "  peal doctor [SETTINGS]  look at what a node with these settings will find\n"
 	      "  peal help [COMMAND]     this text, or that of a command\n"
 	      "  peal --version          print the version\n"
 	      "\n"
@@ -111,6 +113,10 @@ int main(int count, char **arguments)
 		peal_config_command_help();
 		return PEAL_EXIT_ORDERLY;
 	}
+	if (!strcmp(command, "doctor"))
+		return peal_doctor_run(arguments + 2);
+	if (!strcmp(command, "help") && count > 2 && !strcmp(arguments[2], "doctor"))
+		return peal_doctor_run((char *[]){ "--help", NULL });
 	if (peal_command_known(command))
 		return peal_command_run(command, arguments + 2);
 	if (!strcmp(command, "help") && count > 2 && peal_command_known(arguments[2])) {

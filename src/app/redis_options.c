@@ -37,30 +37,39 @@ static int explain(const struct peal_settings *s, const char *message, struct pe
 	return peal_usage_about(usage, s, redis, "%s", message);
 }
 
+int peal_redis_settings_options(const struct peal_settings *s, struct peal_redis_options *options,
+				char **ret_password, struct peal_usage *usage)
+{
+	char flag[64];
+	int r = 0;
+
+	peal_redis_options_init(options);
+	options->url = s->redis;
+	options->prefix = s->redis_prefix;
+	options->interest = interests[s->redis_interest];
+	options->user = s->redis_user;
+	options->password = s->redis_password;
+	options->ca_file = s->redis_ca;
+	options->cert_file = s->redis_cert;
+	options->key_file = s->redis_key;
+	*ret_password = NULL;
+	if (s->redis_password_file) {
+		r = peal_secret_read(peal_settings_place(s, PEAL_OPTION_ID_redis_password_file,
+							 flag, sizeof(flag)),
+				     s->redis_password_file, ret_password, usage);
+		options->password = *ret_password;
+	}
+	return r;
+}
+
 int peal_redis_settings_adapter(const struct peal_settings *s, struct peal_adapter **ret_adapter,
 				struct peal_usage *usage)
 {
 	struct peal_redis_options options;
 	char message[512] = "";
-	char *password = NULL;
-	char flag[64];
-	int r = 0;
+	char *password;
+	int r = peal_redis_settings_options(s, &options, &password, usage);
 
-	peal_redis_options_init(&options);
-	options.url = s->redis;
-	options.prefix = s->redis_prefix;
-	options.interest = interests[s->redis_interest];
-	options.user = s->redis_user;
-	options.password = s->redis_password;
-	options.ca_file = s->redis_ca;
-	options.cert_file = s->redis_cert;
-	options.key_file = s->redis_key;
-	if (s->redis_password_file) {
-		r = peal_secret_read(peal_settings_place(s, PEAL_OPTION_ID_redis_password_file,
-							 flag, sizeof(flag)),
-				     s->redis_password_file, &password, usage);
-		options.password = password;
-	}
 	if (r == 0)
 		r = peal_redis_adapter_new(&options, ret_adapter, message, sizeof(message));
 	if (r > 0 && *message)

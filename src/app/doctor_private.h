@@ -1,0 +1,35 @@
+/*
+ * What the files of the doctor share: findings, and the parts of the examination.
+ */
+#ifndef PEAL_APP_DOCTOR_PRIVATE_H
+#define PEAL_APP_DOCTOR_PRIVATE_H
+
+#include "doctor.h"
+
+enum peal_finding {
+	PEAL_FINDING_OK,
+	PEAL_FINDING_SKIP, /* it could not be looked at, which says nothing about it */
+	PEAL_FINDING_WARN,
+	PEAL_FINDING_FAIL,
+	PEAL_FINDING_COUNT,
+};
+
+struct peal_doctor {
+	const struct peal_settings *settings;
+	const char *url; /* of the balancer; NULL: none */
+	bool json;
+	size_t said;
+	unsigned counts[PEAL_FINDING_COUNT];
+};
+
+/* One line: what was looked at, what was found, and what to do about it. Text of others in it is
+ * tamed. */
+void peal_doctor_say(struct peal_doctor *doctor, enum peal_finding finding, const char *check,
+		     const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* doctor_redis.c: reached, rights, output buffers, subscribers, clock. Return: 0; -ENOMEM. */
+int peal_doctor_redis(struct peal_doctor *doctor) __attribute__((warn_unused_result));
+/* doctor_balancer.c: routing of polling sessions, WebSocket, what must stay inside. */
+void peal_doctor_balancer(struct peal_doctor *doctor);
+
+#endif
