@@ -148,6 +148,10 @@ PEAL_API void peal_node_set_log_level(struct peal_node *node, enum peal_log_leve
  */
 PEAL_API PEAL_MUST_CHECK int peal_node_set_max_clients(struct peal_node *node, size_t count);
 
+/** peal_node_set_connect_rate() - let in so many sessions per second; 0: as many as come. Return:
+ * 0; -EINVAL for more than 1000000. */
+PEAL_API PEAL_MUST_CHECK int peal_node_set_connect_rate(struct peal_node *node, unsigned rate);
+
 /**
  * peal_node_set_trusted_proxies() - believe these peers about further requests
  * @networks: CIDR blocks; copied

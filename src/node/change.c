@@ -24,6 +24,14 @@ int peal_node_set_max_clients(struct peal_node *node, size_t count)
 	return 0;
 }
 
+int peal_node_set_connect_rate(struct peal_node *node, unsigned rate)
+{
+	if (rate > PEAL_LIMIT_CONNECT_RATE)
+		return -EINVAL;
+	peal_admission_init(&node->engines_context.admission, rate, peal_loop_real_ms(node->loop));
+	return 0;
+}
+
 int peal_node_set_trusted_proxies(struct peal_node *node, const char *const *networks, size_t count)
 {
 	if (node->freeing || !node->http)

@@ -139,6 +139,21 @@ START_TEST(another_number_of_clients_counts_from_now_on)
 }
 END_TEST
 
+START_TEST(another_rate_of_connects_counts_from_now_on)
+{
+	ck_assert_int_eq(peal_node_set_connect_rate(node, 1000001), -EINVAL);
+	for (int i = 0; i < 3; i++)
+		ck_assert_ptr_nonnull(strstr(ask(OPEN), " 200 "));
+	/* One at a time and one a second. */
+	ck_assert_int_eq(peal_node_set_connect_rate(node, 1), 0);
+	ck_assert_ptr_nonnull(strstr(ask(OPEN), " 200 "));
+	ck_assert_ptr_nonnull(strstr(ask(OPEN), " 503 "));
+	ck_assert_int_eq(peal_node_set_connect_rate(node, 0), 0);
+	for (int i = 0; i < 3; i++)
+		ck_assert_ptr_nonnull(strstr(ask(OPEN), " 200 "));
+}
+END_TEST
+
 START_TEST(more_clients_than_files_are_refused)
 {
 	ck_assert_int_eq(peal_node_set_max_clients(node, 0), -EINVAL);
@@ -171,5 +186,6 @@ END_TEST
 UNIT_MAIN_WITH("node_change", set_up, tear_down, other_proxies_are_believed_from_now_on,
 	       proxies_with_a_mistake_change_nothing, other_cors_headers_are_sent_from_now_on,
 	       cors_headers_with_a_mistake_change_nothing,
-	       another_number_of_clients_counts_from_now_on, more_clients_than_files_are_refused,
+	       another_number_of_clients_counts_from_now_on,
+	       another_rate_of_connects_counts_from_now_on, more_clients_than_files_are_refused,
 	       a_node_that_is_closed_has_nothing_to_change)
