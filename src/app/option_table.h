@@ -4,7 +4,7 @@
  * From a line of this table come: the member of struct peal_settings, the flag (--ping-interval),
  * the variable (PEAL_PING_INTERVAL), the key of the config file (pingInterval), the range, the
  * default and the line of --help. Nothing else lists settings, so none can be forgotten in one of
- * the places.
+ * the places. docs/configuration.md is written from it too: run scripts/reference after a change.
  *
  *   section(title)
  *   boolean(name, default, description)
@@ -186,6 +186,16 @@
  *   X(name, group)          reload.c has a function for each group
  */
 #define PEAL_OPTIONS_RELOADED(X)             \
+	X(connect_rate, rate)                \
+	X(auth_key, access)                  \
+	X(auth_secret, access)               \
+	X(auth_secret_file, access)          \
+	X(auth_issuer, access)               \
+	X(auth_audience, access)             \
+	X(auth_user_claim, access)           \
+	X(auth_rooms_claim, access)          \
+	X(auth_data_claim, access)           \
+	X(auth_optional, access)             \
 	X(max_clients, clients)              \
 	X(trusted_proxy, proxies)            \
 	X(drain_seconds, later)              \

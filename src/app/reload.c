@@ -20,7 +20,7 @@
 /* --- the groups ------------------------------------------------------------------------------ */
 
 /* Makes the settings of a group hold. Return: 0; 1 when something was changed that the settings do
- * not show; -EMFILE when only a restart can; -errno. */
+ * not show; below zero when that cannot be done now. */
 typedef int group_fn(struct peal_reload *reload, const struct peal_prepared *prepared);
 
 static int change_clients(struct peal_reload *reload, const struct peal_prepared *prepared)
@@ -28,6 +28,18 @@ static int change_clients(struct peal_reload *reload, const struct peal_prepared
 	(void)prepared;
 	return peal_node_set_max_clients(reload->place->node,
 					 (size_t)reload->settings->max_clients);
+}
+
+static int change_rate(struct peal_reload *reload, const struct peal_prepared *prepared)
+{
+	(void)prepared;
+	return peal_node_set_connect_rate(reload->place->node,
+					  (unsigned)reload->settings->connect_rate);
+}
+
+static int change_access(struct peal_reload *reload, const struct peal_prepared *prepared)
+{
+	return peal_access_change(*reload->access, prepared->access);
 }
 
 static int change_proxies(struct peal_reload *reload, const struct peal_prepared *prepared)
@@ -81,7 +93,7 @@ static int change_logging(struct peal_reload *reload, const struct peal_prepared
 	return 0;
 }
 
-#define GROUPS(X) X(clients) X(proxies) X(cors) X(key) X(logging) X(later)
+#define GROUPS(X) X(access) X(clients) X(rate) X(proxies) X(cors) X(key) X(logging) X(later)
 
 enum group {
 	NO_GROUP,
@@ -208,12 +220,12 @@ static void say(struct peal_reload *reload, enum peal_log_level level, const cha
 	free(origin);
 }
 
-/* Calls the functions of the groups in which something differs. A key file may have got another
- * first line, which no setting shows. */
+/* Calls the functions of the groups in which something differs. Files with keys may have changed,
+ * which no setting shows. */
 static void change(struct peal_reload *reload, const struct peal_settings *old,
 		   const struct peal_prepared *prepared, int results[GROUP_COUNT])
 {
-	bool differs[GROUP_COUNT] = { [GROUP_key] = true };
+	bool differs[GROUP_COUNT] = { [GROUP_key] = true, [GROUP_access] = true };
 
 	for (const struct peal_option *option = peal_options; option->name; option++)
 		if (option->kind != PEAL_OPTION_SECTION &&
@@ -227,10 +239,18 @@ struct sums {
 	unsigned changed, restart;
 };
 
+static void tell_keys(struct peal_reload *reload, const char *key, struct sums *sums)
+{
+	peal_logging_say(reload->logging, PEAL_LOG_INFO,
+			 "setting changed: its file has another key",
+			 PEAL_LOGGING_TEXT("key", key));
+	sums->changed++;
+}
+
 static void tell(struct peal_reload *reload, struct peal_settings *next,
 		 const int results[GROUP_COUNT], struct sums *sums)
 {
-	bool key_told = false;
+	bool told[GROUP_COUNT] = { false };
 
 	for (const struct peal_option *option = peal_options; option->name; option++) {
 		enum group group;
@@ -239,7 +259,7 @@ static void tell(struct peal_reload *reload, struct peal_settings *next,
 		    peal_option_equal(option, reload->settings, next))
 			continue;
 		group = group_of[peal_option_id(option)];
-		key_told = key_told || group == GROUP_key;
+		told[group] = true;
 		if (group && results[group] >= 0) {
 			say(reload, PEAL_LOG_INFO, "setting changed", option, reload->settings);
 			sums->changed++;
@@ -252,12 +272,11 @@ static void tell(struct peal_reload *reload, struct peal_settings *next,
 		    next);
 		sums->restart++;
 	}
-	if (results[GROUP_key] == 1 && !key_told) {
-		peal_logging_say(reload->logging, PEAL_LOG_INFO,
-				 "setting changed: its file has another key",
-				 PEAL_LOGGING_TEXT("key", "apiKeyFile"));
-		sums->changed++;
-	}
+	if (results[GROUP_key] == 1 && !told[GROUP_key])
+		tell_keys(reload, "apiKeyFile", sums);
+	if (results[GROUP_access] == 1 && !told[GROUP_access])
+		tell_keys(reload, reload->settings->auth_key.count ? "authKey" : "authSecretFile",
+			  sums);
 }
 
 static void set_logging(struct peal_reload *reload, enum peal_log_level level)

@@ -4,6 +4,7 @@
 #ifndef PEAL_APP_RELOAD_H
 #define PEAL_APP_RELOAD_H
 
+#include "access/access.h"
 #include "api.h"
 #include "logging.h"
 #include "options.h"
@@ -19,6 +20,7 @@ struct peal_reload {
 	struct peal_api **api;				 /* NULL there until the first key comes */
 	int (*open_api)(const char *key, void *context); /* makes it. Return: 0; -errno */
 	void *context;
+	struct peal_access **access;
 };
 
 /*

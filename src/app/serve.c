@@ -429,6 +429,7 @@ int peal_serve(struct peal_settings *settings, const struct peal_flags *flags)
 		.api = &server.api,
 		.open_api = open_api,
 		.context = &server,
+		.access = &server.prepared.access,
 	};
 
 	/* A client that resets its connection must not end the process, nor a log that is closed.

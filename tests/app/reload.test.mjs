@@ -44,14 +44,15 @@ test("every setting that is marked for it changes with a reload, and no client n
 	const place = folder(t);
 	writeFileSync(path.join(place, "key"), "three\n");
 	const after = {
-		maxClients: 2, trustedProxy: ["127.0.0.1"], drainSeconds: 1, shutdownSeconds: 2, apiKeyFile: path.join(place, "key"), logLevel: "debug",
+		maxClients: 2, connectRate: 5000, trustedProxy: ["127.0.0.1"], drainSeconds: 1, shutdownSeconds: 2, apiKeyFile: path.join(place, "key"), logLevel: "debug",
 		corsOrigin: ["https://b.example"], corsCredentials: true, corsMethods: ["GET"], corsAllowedHeaders: ["x-a"],
 		corsExposedHeaders: ["x-b"], corsMaxAge: 5, corsOptionsSuccessStatus: 200, corsPreflightContinue: true,
 	};
 	const { stdout } = await run(["config", "--json"]);
 	const marked = Object.entries(JSON.parse(stdout)).filter(([, { reload }]) => reload).map(([key]) => key);
-	// apiKey goes when apiKeyFile comes; logFormat has a test of its own, since these read JSON.
-	assert.deepEqual([...Object.keys(after), "apiKey", "logFormat"].sort(), marked.toSorted(), "a setting that this test does not know");
+	// apiKey goes when apiKeyFile comes; the others have tests of their own.
+	const elsewhere = marked.filter((key) => key === "logFormat" || key.startsWith("auth"));
+	assert.deepEqual([...Object.keys(after), "apiKey", ...elsewhere].sort(), marked.toSorted(), "a setting that this test does not know");
 
 	const node = await reloadable(t, { apiKey: "one", maxClients: 10 });
 	const socket = await connected(node);
@@ -59,7 +60,7 @@ test("every setting that is marked for it changes with a reload, and no client n
 	let lost = 0;
 	for (const one of [socket, polling]) one.on("disconnect", () => { lost++; });
 	const result = await node.reload(after);
-	assert.deepEqual(result, changed(...marked.filter((key) => key !== "logFormat")));
+	assert.deepEqual(result, changed(...marked.filter((key) => !elsewhere.includes(key))));
 	assert.ok(!node.news.includes("three"), node.news);
 
 	assert.equal(await authorized(node, "one"), 401);
@@ -184,6 +185,55 @@ test("a key file is read again, and the API opens and closes with its key", asyn
 	assert.equal(await authorized(node, "three"), 200);
 	await node.stop();
 	assert.ok(!/"(one|two|three)"/.test(node.output), node.output);
+});
+
+test("who may connect changes with keys and rules, and who is there stays", async (t) => {
+	const place = folder(t);
+	const file = (name, text) => {
+		writeFileSync(path.join(place, name), `${text.repeat(16)}\n`);
+		return path.join(place, name);
+	};
+	const token = async (secret) => {
+		const { stdout, stderr, code } = await run(["token", "--user", "u", "--secret-file", secret]);
+		assert.equal(code, 0, stderr);
+		return { token: stdout.trim() };
+	};
+	const key = file("key", "one");
+	const config = { authKey: [`HS256:${key}`], apiKey: "a" };
+	const node = await reloadable(t, config);
+	const first = await token(key);
+	const socket = await connected(node, { auth: first });
+	const refused = async (auth) => assert.rejects(connected(node, { auth }), /unauthorized/);
+
+	file("key", "two");
+	assert.deepEqual(await node.reload(), changed("authKey"));
+	assert.deepEqual(await node.reload(), nothing);
+	await refused(first);
+	const second = await token(key);
+	await connected(node, { auth: second });
+	await refused({});
+
+	const rules = { authIssuer: ["x"], authAudience: ["y"], authUserClaim: ["user"], authRoomsClaim: ["r"], authDataClaim: ["d"], authOptional: ["/"] };
+	assert.deepEqual(await node.reload({ ...config, ...rules }), changed(...Object.keys(rules)));
+	await refused(second);
+	await connected(node, { auth: {} });
+	const other = file("other", "three");
+	assert.deepEqual(await node.reload({ authSecretFile: other, apiKey: "a" }), changed("authKey", "authSecretFile", ...Object.keys(rules)));
+	await connected(node, { auth: await token(other) });
+	assert.deepEqual(await node.reload({ authSecret: "one".repeat(16), apiKey: "a" }), changed("authSecret", "authSecretFile"));
+	await connected(node, { auth: first });
+
+	// A namespace that is open, or was, is no matter of a reload; and nothing is open for a moment.
+	assert.deepEqual(await node.reload({ apiKey: "a" }), { ...nothing, restart: ["authSecret"] });
+	await refused({});
+	execFileSync("mkfifo", [path.join(place, "pipe")]);
+	assert.match((await node.reload({ authKey: `HS256:${place}/pipe`, apiKey: "b" })).error, /"authKey": ".*pipe" is no regular file/);
+	assert.match((await node.reload({ authKey: `HS256:${place}/none`, apiKey: "b" })).error, /peal\.json:2: "authKey": cannot open/);
+	assert.equal(await authorized(node, "a"), 200);
+	await connected(node, { auth: first });
+	assert.ok(socket.connected);
+	await node.stop();
+	assert.ok(!/oneone|twotwo|threethree/.test(node.output), node.output);
 });
 
 test("more clients than the limit of open files carries need a restart", async (t) => {

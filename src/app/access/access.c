@@ -288,3 +288,8 @@ int peal_access_attach(struct peal_access *access, struct event_base *base,
 		r = peal_on_disconnect(ns, on_disconnect, guard);
 	return r;
 }
+
+int peal_access_change(struct peal_access *access, struct peal_access *fresh)
+{
+	return peal_policies_exchange(&access->policies, &fresh->policies);
+}

@@ -44,4 +44,16 @@ int peal_access_attach(struct peal_access *access, struct event_base *base,
 		       struct peal_namespace *ns, const char *name)
 	__attribute__((warn_unused_result));
 
+/**
+ * peal_access_change() - hold further clients to other rules
+ * @fresh: made from other settings; has the rules of before afterwards
+ *
+ * Clients that are connected stay until the token ends that they came with.
+ *
+ * Return: 0; 1 when there are other keys; -EINVAL when a namespace gets its first key or loses its
+ * last one, and then nothing has changed.
+ */
+int peal_access_change(struct peal_access *access, struct peal_access *fresh)
+	__attribute__((warn_unused_result));
+
 #endif

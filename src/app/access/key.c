@@ -177,6 +177,31 @@ bool peal_key_verify(const struct peal_key *key, const void *bytes, size_t lengt
 	return good;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+static bool same_secret(const char *a, const char *b)
+{
+	size_t length = a ? strlen(a) : 0;
+
+	if (!a || !b || length != strlen(b))
+		return a == b;
+	return CRYPTO_memcmp(a, b, length) == 0;
+}
+
+bool peal_key_equal(const struct peal_key *a, const struct peal_key *b)
+{
+	bool same = a->algorithm == b->algorithm && same_text(a->kid, b->kid) &&
+		    same_secret(a->secret, b->secret);
+
+	if (same && a->pair && b->pair)
+		same = EVP_PKEY_eq(a->pair, b->pair) == 1;
+	ERR_clear_error();
+	return same;
+}
+
 bool peal_key_sign(const struct peal_key *key, const void *bytes, size_t length,
 		   unsigned char ret_signature[PEAL_KEY_SIGNATURE_BYTES], size_t *ret_length)
 {

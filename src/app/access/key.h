@@ -41,6 +41,8 @@ int peal_key_load(const char *flag, const char *text, bool signing, struct peal_
 int peal_key_from_secret(const char *flag, const char *secret, struct peal_key *key,
 			 struct peal_usage *usage) __attribute__((warn_unused_result));
 void peal_key_deinit(struct peal_key *key);
+/* Do both accept the same tokens? */
+bool peal_key_equal(const struct peal_key *a, const struct peal_key *b);
 
 /* Is it the signature of these bytes by this key? Also false without memory. */
 bool peal_key_verify(const struct peal_key *key, const void *bytes, size_t length,

@@ -343,3 +343,34 @@ void peal_policies_deinit(struct peal_policies *policies)
 	free(policies->items);
 	*policies = (struct peal_policies){ 0 };
 }
+
+static bool same_keys(const struct peal_token_rules *a, const struct peal_token_rules *b)
+{
+	if (a->key_count != b->key_count)
+		return false;
+	for (size_t i = 0; i < a->key_count; i++)
+		if (!peal_key_equal(&a->keys[i], &b->keys[i]))
+			return false;
+	return true;
+}
+
+int peal_policies_exchange(struct peal_policies *a, struct peal_policies *b)
+{
+	int differ = 0;
+
+	if (a->count != b->count)
+		return -EINVAL;
+	for (size_t i = 0; i < a->count; i++)
+		if (!peal_policies_find(b, a->items[i].space))
+			return -EINVAL;
+	for (size_t i = 0; i < a->count; i++) {
+		struct peal_policy *one = &a->items[i];
+		struct peal_policy *other = peal_policies_find(b, one->space);
+		struct peal_policy between = *one;
+
+		differ |= !same_keys(&one->rules, &other->rules);
+		*one = *other;
+		*other = between;
+	}
+	return differ;
+}

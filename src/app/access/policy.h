@@ -33,6 +33,16 @@ int peal_policies_load(const struct peal_settings *settings, struct peal_policie
 		       struct peal_usage *usage) __attribute__((warn_unused_result));
 void peal_policies_deinit(struct peal_policies *policies);
 
+/**
+ * peal_policies_exchange() - let two that are for the same namespaces change places
+ *
+ * Who holds a policy of @a finds the rules of @b in it.
+ *
+ * Return: 0; 1 when their keys differ; -EINVAL for other namespaces, and then nothing has changed.
+ */
+int peal_policies_exchange(struct peal_policies *a, struct peal_policies *b)
+	__attribute__((warn_unused_result));
+
 /* @space: with or without its slash. Return: NULL for a namespace without a key. */
 struct peal_policy *peal_policies_find(const struct peal_policies *policies, const char *space);
 
