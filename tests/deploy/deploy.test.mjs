@@ -153,6 +153,48 @@ print(json.dumps(yaml.safe_load(subprocess.run(["docker-compose", "-f", sys.argv
 	assert.equal(published.length, 1);
 });
 
+// The settings of a section of a unit.
+const unit = (name) => Object.fromEntries([...text("deploy/peal.service").matchAll(/^([A-Za-z]+)=(.*)$/mg)].map(([, key, value]) => [key, value]))[name];
+
+test("systemd accepts the unit, and finds it well locked up", async (t) => {
+	const home = folder(t);
+	const shown = text("deploy/peal.service");
+	assert.match(shown, /^ExecStart=\/usr\/local\/bin\/peal serve /m);
+	// The program where it is, since there is none where it will be.
+	writeFileSync(`${home}/peal.service`, shown.replace("/usr/local/bin/peal", peal));
+	const verify = (file) => execFileSync("systemd-analyze", ["verify", "--man=no", file], { stdio: "pipe" });
+	try {
+		verify(`${home}/peal.service`);
+	} catch (problem) {
+		if (problem.code === "ENOENT") return t.skip("there is no systemd-analyze");
+		assert.fail(problem.stderr.toString());
+	}
+	writeFileSync(`${home}/broken.service`, shown.replace("/usr/local/bin/peal", "/nowhere/peal"));
+	assert.throws(() => verify(`${home}/broken.service`), /\/nowhere\/peal/);
+	// From 0 to 100: above 50 is what it calls exposed, and without the settings of the sandbox it is 96.
+	execFileSync("systemd-analyze", ["security", "--offline=yes", "--no-pager", "--threshold=20", `${home}/peal.service`], { stdio: "pipe" });
+	assert.equal(unit("Type"), "notify");
+	assert.match(unit("ExecReload"), /-HUP \$MAINPID$/);
+	// Which of its settings would be refused, it only mentions.
+	assert.ok(!/Unknown|ignoring/i.test(execFileSync("sh", ["-c", `systemd-analyze verify --man=no ${home}/peal.service 2>&1`]).toString()));
+});
+
+test("a node that drains has ended before it is killed: by systemd, and by docker", async () => {
+	const { drainSeconds, shutdownSeconds } = JSON.parse(text("deploy/peal.json"));
+	assert.ok(drainSeconds > 0);
+	assert.ok(Number(unit("TimeoutStopSec")) >= drainSeconds + shutdownSeconds + 5);
+	assert.equal(unit("RestartPreventExitStatus"), "2");
+	const compose = text("docker-compose.yml");
+	const grace = Number(/^ {2}stop_grace_period: (\d+)s$/m.exec(compose)[1]);
+	const drain = Number(/^ {2}PEAL_DRAIN_SECONDS: "(\d+)"$/m.exec(compose)[1]);
+	const shutdown = /--shutdown-seconds[^]*?default: (\d+) s/.exec(execFileSync(peal, ["serve", "--help"]).toString())[1];
+	assert.ok(drain > 0);
+	assert.ok(grace >= drain + Number(shutdown) + 2, `${grace} s for ${drain} + ${shutdown}`);
+	// Two checks of HAProxy fit into the quarter in which nobody is sent away.
+	const [, seconds, fall] = /default-server check inter (\d+)s fall (\d+)/.exec(text("deploy/haproxy.cfg"));
+	assert.ok(drain / 4 >= Number(seconds) * Number(fall), `${drain / 4} s`);
+});
+
 test("the environment of docker-compose.yml is understood by the program", async (t) => {
 	const file = JSON.parse(execFileSync("python3", ["-c", `import json, sys, yaml
 print(json.dumps(yaml.safe_load(open(sys.argv[1]))))`, `${root}docker-compose.yml`]).toString());
