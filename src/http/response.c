@@ -94,8 +94,18 @@ static void begin_head(struct peal_http_server *server, unsigned status)
 	if (status >= 400)
 		count_refusal(server->stats, status);
 	peal_buffer_clear(head);
-	peal_buffer_append_format(head, "HTTP/1.1 %u %s\r\n", status,
-				  http_status_str((enum http_status)status));
+	peal_buffer_append_text(head, "HTTP/1.1 ");
+	peal_buffer_append_natural(head, status);
+	peal_buffer_append_text(head, " ");
+	peal_buffer_append_text(head, http_status_str((enum http_status)status));
+	peal_buffer_append_text(head, "\r\n");
+}
+
+static void append_number(struct peal_buffer *head, const char *begin, uint64_t number)
+{
+	peal_buffer_append_text(head, begin);
+	peal_buffer_append_natural(head, number);
+	peal_buffer_append_text(head, "\r\n");
 }
 
 static void append_connection(struct peal_buffer *head, bool close)
@@ -103,9 +113,8 @@ static void append_connection(struct peal_buffer *head, bool close)
 	if (close)
 		peal_buffer_append_text(head, "Connection: close\r\n");
 	else
-		peal_buffer_append_format(head,
-					  "Connection: keep-alive\r\nKeep-Alive: timeout=%d\r\n",
-					  PEAL_LIMIT_HTTP_KEEP_ALIVE_MS / 1000);
+		append_number(head, "Connection: keep-alive\r\nKeep-Alive: timeout=",
+			      PEAL_LIMIT_HTTP_KEEP_ALIVE_MS / 1000);
 }
 
 /* Write the head, @count pieces of body behind it, and let the connection go on. */
@@ -131,7 +140,7 @@ void peal_http_refuse(struct peal_http_connection *connection, unsigned status)
 	server->stats->http_bad_requests++;
 	connection->close_after = connection->linger = true;
 	begin_head(server, status);
-	peal_buffer_append_format(&server->head, "Date: %s\r\n", date(server));
+	peal_http_headers_append(&server->head, "Date", date(server));
 	append_connection(&server->head, true);
 	peal_buffer_append_text(&server->head, "Content-Length: 0\r\n");
 	send_answer(connection, NULL, 0);
@@ -178,9 +187,9 @@ static void answer(struct peal_http_request *request, unsigned status, const cha
 	if (chunked && has_body(status))
 		peal_buffer_append_text(head, "Transfer-Encoding: chunked\r\n");
 	else if (!until_close && has_body(status))
-		peal_buffer_append_format(head, "Content-Length: %zu\r\n", length);
+		append_number(head, "Content-Length: ", length);
 	peal_buffer_append(head, request->headers.lines.bytes, request->headers.lines.length);
-	peal_buffer_append_format(head, "Date: %s\r\n", date(connection->server));
+	peal_http_headers_append(head, "Date", date(connection->server));
 	append_connection(head, connection->close_after);
 
 	if (request->head_only || !has_body(status)) {
@@ -227,7 +236,7 @@ void peal_http_request_refuse_upgrade(struct peal_http_request *request, unsigne
 	begin_head(connection->server, status);
 	append_connection(head, true);
 	peal_buffer_append_text(head, "Content-type: text/html\r\n");
-	peal_buffer_append_format(head, "Content-Length: %zu\r\n", piece.iov_len);
+	append_number(head, "Content-Length: ", piece.iov_len);
 	peal_buffer_append(head, request->headers.lines.bytes, request->headers.lines.length);
 	peal_http_request_end(request);
 	send_answer(connection, &piece, 1);
