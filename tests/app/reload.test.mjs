@@ -264,6 +264,24 @@ test("the form of the log changes, and the report is seen whether the level goes
 	await reload({ logFormat: "json", logLevel: "info" }, /^\{.*"changed":0,.*\n$/);
 });
 
+test("a SIGHUP before the loop runs is neither lost nor the end", async (t) => {
+	const pending = "import os, signal, sys\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])\n" +
+		"os.kill(os.getpid(), signal.SIGHUP)\nos.execv(sys.argv[1], sys.argv[1:])";
+	const node = await serve(t, [], { wrap: (command) => ["python3", "-c", pending, ...command] });
+	await until(() => node.record("configuration reloaded"), "the reload");
+	assert.ok(node.records.indexOf(node.listening) < node.records.indexOf(node.record("configuration reloaded")));
+});
+
+test("a node ends orderly when its terminal is closed", async () => {
+	const terminal = "import os, pty, signal, sys\npid, terminal = pty.fork()\n" +
+		"if not pid:\n\tos.execv(sys.argv[1], sys.argv[1:])\n" +
+		"signal.signal(signal.SIGALRM, lambda *_: os.kill(pid, signal.SIGKILL))\nsignal.alarm(20)\n" +
+		"text = b''\nwhile b'listening' not in text:\n\ttext += os.read(terminal, 4096)\n" +
+		"os.close(terminal)\nprint(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))";
+	const { stdout, stderr } = await run(["-c", terminal, peal, "serve", "--port", "0"], { command: "python3" });
+	assert.equal(stdout, "0\n", stderr);
+});
+
 test("the level holds for what the node says too", async (t) => {
 	const node = await reloadable(t, { logLevel: "info", outboxLimit: 1024, apiKey: "one" });
 	const headers = { Authorization: "Bearer one" };
