@@ -16,11 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "access/access.h"
 #include "api.h"
 #include "client_files.h"
 #include "console.h"
-#include "demo.h"
 #include "drain.h"
 #include "health.h"
 #include "file_limit.h"
@@ -31,6 +29,7 @@
 #include "prepare.h"
 #include "reload.h"
 #include "secret.h"
+#include "serve_namespaces.h"
 
 /* What the end may take beyond the two times that are set, as systemd is told. */
 #define STOP_SLACK_SECONDS 5
@@ -170,52 +169,6 @@ static int make_node(struct server *server, size_t max_clients)
 		r = peal_node_new(&node_settings.options, &server->node);
 	}
 	peal_node_settings_deinit(&node_settings);
-	return r;
-}
-
-static int serve_namespace(struct server *server, const char *name)
-{
-	struct peal_namespace *ns = !strcmp(name, "*") ? peal_of_pattern(server->node, "^/")
-						       : peal_of(server->node, name);
-
-	if (!ns) {
-		peal_logging_say(&server->logging, PEAL_LOG_ERROR, "the namespace cannot be served",
-				 PEAL_LOGGING_TEXT("namespace", name));
-		return -EINVAL;
-	}
-	if (server->settings->demo && peal_demo_attach(ns) < 0)
-		return -ENOMEM;
-	return peal_access_attach(server->prepared.access, server->base, ns, name);
-}
-
-/* A name that is there twice would get its handlers twice. */
-static bool is_repeated(const struct peal_settings_list *names, size_t index)
-{
-	const char *name = names->items[index] + (names->items[index][0] == '/');
-
-	for (size_t i = 0; i < index; i++)
-		if (!strcmp(names->items[i] + (names->items[i][0] == '/'), name))
-			return true;
-	return !*name; /* the main namespace */
-}
-
-static int serve_namespaces(struct server *server)
-{
-	const struct peal_settings_list *names = &server->settings->namespace;
-	int r = server->settings->demo ? peal_demo_attach(peal_io(server->node)) : 0;
-
-	if (r == 0)
-		r = peal_access_attach(server->prepared.access, server->base, peal_io(server->node),
-				       "/");
-	/* Fixed names first: one that exists is not left to the rule of *. */
-	for (int pass = 0; pass <= 1; pass++) {
-		for (size_t i = 0; r == 0 && i < names->count; i++) {
-			bool any = !strcmp(names->items[i], "*");
-
-			if (any == (pass == 1) && !is_repeated(names, i))
-				r = serve_namespace(server, names->items[i]);
-		}
-	}
 	return r;
 }
 
@@ -367,7 +320,8 @@ static int run(struct server *server)
 	}
 	if (r != 0)
 		return fail(server, "the node cannot be made", r);
-	r = serve_namespaces(server);
+	r = peal_serve_namespaces(server->node, server->base, server->settings,
+				  server->prepared.access, &server->logging);
 	if (r == 0)
 		r = serve_client(server);
 	if (r == 0)
