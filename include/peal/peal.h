@@ -4,7 +4,8 @@
  * Read in this order: node.h (a node and its life), namespace.h (namespaces, middlewares,
  * handlers), emit.h (broadcasting), socket.h (one client), args.h (arguments in and out), engine.h
  * (the layer below), http.h (routes beside it), cluster.h (other servers), redis.h (the adapter),
- * emitter.h (publishing without a node), redis_client.h (for tools), adapter.h (for implementers), stats.h, log.h.
+ * emitter.h (publishing without a node), redis_client.h (for tools), adapter.h (for implementers),
+ * stats.h, log.h.
  */
 #ifndef PEAL_H
 #define PEAL_H
