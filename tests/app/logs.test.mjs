@@ -57,11 +57,16 @@ test("bytes that are not UTF-8 become replacement characters", async (t) => {
 });
 
 test("what a strange Redis says is a value and nothing more", async (t) => {
-	for (const line of [`-ERR ${awkward.replaceAll(/[\r\n]/g, "")}\r\n`, Buffer.from("-\xff\xfe\x01\"\\ x\r\n", "latin1"), `-ERR ${"\\\"".repeat(30000)}\r\n`, "$-5\r\n"]) {
+	for (const [line, reason] of [
+		[`-ERR ${awkward.replaceAll(/[\r\n]/g, "")}\r\n`, /^ERR a"b\\c\{"level":"error"\}\t\u001b\[31m\u0085\u2028\u{1f600}é=$/u],
+		[Buffer.from("-\xff\xfe\x01\"\\ x\r\n", "latin1"), /^\ufffd\ufffd\u0001"\\ x$/],
+		[`-ERR ${"\\\"".repeat(30000)}\r\n`, /^ERR (\\")+/], ["$-5\r\n", /./],
+	]) {
 		const node = await serve(t, ["--redis", await strangeRedis(t, line), "--log-level", "debug"]);
 		await until(() => node.record("no connection to Redis"), "the complaint");
 		await node.stop();
-		recordsOf(node.output);
+		const complaint = recordsOf(node.output).find(({ message }) => message === "no connection to Redis");
+		assert.match(complaint.reason, reason);
 	}
 });
 
