@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import test from "node:test";
 import { SignJWT, jwtVerify } from "jose";
-import { client, configFile, connected, event, folder, run, serve, within } from "./program.mjs";
+import { client, configFile, connected, event, folder, peal, root, run, serve, within } from "./program.mjs";
 
 const secret = "a secret of the tests that has more than 32 bytes";
 const hs = new TextEncoder().encode(secret);
@@ -223,6 +223,13 @@ test("a client whose token ends is told so and disconnected; with a fresh one it
 	const exp = now() + 2;
 	const socket = await join(node, await sign({ exp }));
 	const polling = await join(node, await sign({ exp }), { transports: ["polling"] });
+	// As docs/security.md advises: a function that fetches a token, and one line that comes back.
+	const tokens = [await sign({ exp }), await sign({})];
+	const careful = await connected(node, { transports: ["websocket"], auth: (callback) => callback({ token: tokens.shift() }) });
+	const returned = new Promise((resolve) => careful.once("disconnect", () => careful.once("connect", resolve)));
+	careful.on("disconnect", (reason) => {
+		if (reason === "io server disconnect") careful.connect();
+	});
 	const seen = [];
 	socket.on("peal:expired", (data) => seen.push(data));
 	const ends = [event(socket, "disconnect"), event(polling, "disconnect")];
@@ -230,8 +237,9 @@ test("a client whose token ends is told so and disconnected; with a fresh one it
 	assert.ok(now() >= exp, "it was disconnected before its token ended");
 	assert.deepEqual(seen, [{ code: "token_expired" }]);
 	assert.equal((await ends[1])[0], "io server disconnect");
+	await within(returned, "the careful client to come back");
 	assert.ok(stays.connected);
-	assert.deepEqual((await api(node, "/api/sockets")).sockets.map(({ id }) => id), [stays.id]);
+	assert.deepEqual((await api(node, "/api/sockets")).sockets.map(({ id }) => id).sort(), [stays.id, careful.id].sort());
 
 	socket.auth = { token: await sign({}) };
 	const back = event(socket, "connect");
@@ -365,4 +373,24 @@ test("peal token says what is wrong, and never prints a token that a node would 
 	const help = await run(["token", "--help"]);
 	assert.match(help.stdout, /--user ID/);
 	assert.match((await run(["--help"])).stdout, /peal token/);
+});
+
+test("the commands of docs/security.md do what it says", async (t) => {
+	const blocks = [...readFileSync(`${root}docs/security.md`, "utf8").matchAll(/^ *```sh\n([^]*?)^ *```$/gm)].map(([, block]) => block.replace(/^ +/gm, ""));
+	const shell = async (text, env = {}) => {
+		const { stdout, stderr, code: status } = await run(["-c", text], { command: "sh", env: { PATH: `${path.dirname(peal)}:${process.env.PATH}`, ...env } });
+		assert.equal(status, 0, stderr);
+		return stdout.trimEnd().split("\n");
+	};
+	assert.equal(blocks.length, 2);
+	const [begin, serving, token] = blocks[0].trimEnd().split("\n");
+	assert.equal(serving, "peal serve &");
+	const [made, text] = await shell(`${begin}; echo "$PEAL_AUTH_SECRET"; ${token}`);
+	const node = await serve(t, [], { env: { PEAL_AUTH_SECRET: made, PEAL_API_KEY: "geheim" } });
+	const socket = await join(node, text);
+	const [{ rooms }] = (await api(node, "/api/sockets")).sockets;
+	assert.deepEqual(rooms.sort(), [socket.id, "news", "user:alice"].sort());
+	const got = event(socket, "message");
+	await shell(blocks[1], { PEAL_URL: node.url, PEAL_API_KEY: "geheim" });
+	assert.deepEqual(await got, [{ text: "for alice" }]);
 });
