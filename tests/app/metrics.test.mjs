@@ -69,16 +69,19 @@ test("docs/metrics.md lists every value of a label that is the program's own", a
 });
 
 test("the names are as Prometheus wants them", async (t) => {
+	const command = [`${root}build/tools`, ...process.env.PATH.split(":")].map((folder) => `${folder}/promtool`).find(existsSync);
+	if (!command) {
+		t.skip("there is no promtool; scripts/setup fetches it where it can");
+		return;
+	}
 	const { nodes: [node] } = await startNodes(t, 1, ["--namespace", "/chat"]);
-	const own = `${root}build/tools/promtool`;
-	const command = existsSync(own) ? own : "promtool";
 	// What it complains about, to see that it is asked.
 	for (const [text, code, said] of [[(await node.get("/metrics")).body, 0, ""], ["# HELP a_ms x\n# TYPE a_ms counter\na_ms 1\n", 3, /a_ms/]]) {
 		const child = spawn(command, ["check", "metrics"], { stdio: ["pipe", "pipe", "pipe"] });
 		const output = [];
 		for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => output.push(chunk));
 		child.stdin.end(text);
-		const [status] = await within(once(child, "close"), `${command}, which scripts/setup fetches`);
+		const [status] = await within(once(child, "close"), command);
 		assert.equal(status, code, output.join(""));
 		if (said) assert.match(output.join(""), said);
 		else assert.equal(output.join(""), "");
