@@ -12,51 +12,16 @@
 #include <string.h>
 
 #include "../secret.h"
+#include "space.h"
 
-#define MAIN_SPACE "/"
 #define CLAIM_BYTES 255
-
-/* --- names of namespaces --------------------------------------------------------------------- */
-
-static const char *without_slash(const char *space)
-{
-	return space + (*space == '/');
-}
-
-static bool same_space(const char *a, const char *b)
-{
-	return !strcmp(without_slash(a), without_slash(b));
-}
 
 struct peal_policy *peal_policies_find(const struct peal_policies *policies, const char *space)
 {
 	for (size_t i = 0; i < policies->count; i++)
-		if (same_space(policies->items[i].space, space))
+		if (peal_space_same(policies->items[i].space, space))
 			return &policies->items[i];
 	return NULL;
-}
-
-static bool is_served(const struct peal_settings *settings, const char *space)
-{
-	for (size_t i = 0; i < settings->namespace.count; i++)
-		if (same_space(settings->namespace.items[i], space))
-			return true;
-	return same_space(space, MAIN_SPACE);
-}
-
-/* Splits an item. Return: its value; *ret_space is NULL when it names no namespace, and else to be
- * freed. NULL without memory. */
-static const char *split_item(const char *item, char **ret_space)
-{
-	size_t length = strcspn(item, " ");
-
-	*ret_space = NULL;
-	if (!item[length] || (*item != '/' && strncmp(item, "* ", 2) != 0))
-		return item;
-	*ret_space = strndup(item, length);
-	if (!*ret_space)
-		return NULL;
-	return item + length + strspn(item + length, " ");
 }
 
 /* --- keys ------------------------------------------------------------------------------------ */
@@ -89,7 +54,7 @@ static int add_key(const struct peal_settings *settings, struct peal_policies *p
 	struct peal_key *keys;
 	int r = 0;
 
-	if (!is_served(settings, space))
+	if (!peal_space_served(settings, space))
 		r = peal_usage_set(usage, "%s: %s is not served; name it with --namespace too",
 				   flag, space);
 	else if (!policy)
@@ -132,7 +97,7 @@ static int load_secret(const struct peal_settings *settings, struct peal_policie
 	}
 	r = peal_key_from_secret(flag, secret ? secret : settings->auth_secret, &key, usage);
 	peal_secret_free(secret);
-	return r == 0 ? add_key(settings, policies, flag, MAIN_SPACE, &key, usage) : r;
+	return r == 0 ? add_key(settings, policies, flag, PEAL_SPACE_MAIN, &key, usage) : r;
 }
 
 static int load_key(const struct peal_settings *settings, const char *item,
@@ -140,14 +105,14 @@ static int load_key(const struct peal_settings *settings, const char *item,
 {
 	struct peal_key key;
 	char *space;
-	const char *text = split_item(item, &space);
+	const char *text = peal_space_split(item, &space);
 	int r;
 
 	if (!text)
 		return -ENOMEM;
 	r = peal_key_load("--auth-key", text, false, &key, usage);
 	if (r == 0)
-		r = add_key(settings, policies, "--auth-key", space ? space : MAIN_SPACE, &key,
+		r = add_key(settings, policies, "--auth-key", space ? space : PEAL_SPACE_MAIN, &key,
 			    usage);
 	else
 		peal_key_deinit(&key);
@@ -164,8 +129,8 @@ static int gather(const struct peal_settings_list *list, const char *space,
 	for (int general = 0; general <= 1 && !found->count; general++) {
 		for (size_t i = 0; i < list->count; i++) {
 			char *own;
-			const char *value = split_item(list->items[i], &own);
-			bool meant = own ? !general && same_space(own, space) : general == 1;
+			const char *value = peal_space_split(list->items[i], &own);
+			bool meant = own ? !general && peal_space_same(own, space) : general == 1;
 			int r = value ? 0 : -ENOMEM;
 
 			if (r == 0 && meant)
@@ -233,7 +198,7 @@ static int check_spaces(const struct peal_settings_list *list, const char *flag,
 {
 	for (size_t i = 0; i < list->count; i++) {
 		char *space;
-		const char *value = split_item(list->items[i], &space);
+		const char *value = peal_space_split(list->items[i], &space);
 		int r = 0;
 
 		if (!value)
