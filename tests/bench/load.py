@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -172,7 +173,47 @@ def cases(load, floor, peal):
     yield "rooms of the program", wrong(
         run(load, port, redis, *words), 0, messages=40, deliveries=200, lost=0, out_of_order=0, corrupt=0
     )
+    yield from metrics_cases(load, port)
     yield from transport_cases(load, redis, lambda *words: serve(peal, "serve", *words))
+
+
+def metrics(port):
+    """What a node has counted, by metric; those with labels are summed up."""
+    sums = {}
+    with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=PATIENCE) as answer:
+        for line in answer.read().decode().splitlines():
+            if line and not line.startswith("#"):
+                name, number = line.partition("{")[0].split(" ")[0], float(line.rpartition(" ")[2])
+                sums[name] = sums.get(name, 0) + number
+    return sums
+
+
+def metrics_cases(load, port):
+    """What the node says that it did is what the load generator has seen."""
+    trigger = f"http://{HOST}:{port}"
+    for words in (
+        ("--in-flight", "8", "--ack", "15000"),
+        ("--transport", "polling"),
+        ("--room-count", "10", "--room-size", "5"),
+    ):
+        before = metrics(port)
+        status, result = run(load, port, trigger, "--clients", "20", "--messages", "40", *words)
+        if status != 0:
+            yield f"metrics {words[0]}", f"exit status {status}: {result}"
+            continue
+        after = metrics(port)
+        grown = {name: after[name] - before[name] for name in after if name in before}
+        acks = result.get("acks", 0)
+        wanted = {
+            "peal_connects_total": result["clients"],
+            "peal_emits_total": result["messages"],
+            "peal_deliveries_total": result["deliveries"],
+            "peal_acks_received_total": acks,
+            "peal_rounds_ended_total": result["messages"] if acks else 0,
+            "peal_drops_total": 0,
+        }
+        differing = [f"{name} {grown.get(name)}, not {value}" for name, value in wanted.items() if grown.get(name) != value]
+        yield f"metrics {words[0]}", ", ".join(differing)
 
 
 def held_cases(load, floor):
