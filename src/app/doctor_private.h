@@ -4,6 +4,8 @@
 #ifndef PEAL_APP_DOCTOR_PRIVATE_H
 #define PEAL_APP_DOCTOR_PRIVATE_H
 
+#include <peal/redis_client.h>
+
 #include "doctor.h"
 
 enum peal_finding {
@@ -29,6 +31,13 @@ void peal_doctor_say(struct peal_doctor *doctor, enum peal_finding finding, cons
 
 /* doctor_redis.c: reached, rights, output buffers, subscribers, clock. Return: 0; -ENOMEM. */
 int peal_doctor_redis(struct peal_doctor *doctor) __attribute__((warn_unused_result));
+/* doctor_judge.c: the answers to INFO, TIME and CONFIG GET; and the time, in ms, that TIME was
+ * asked at. */
+uint64_t peal_doctor_wall_ms(void);
+void peal_doctor_judge_info(struct peal_doctor *doctor, const struct peal_redis_answer *answer);
+void peal_doctor_judge_time(struct peal_doctor *doctor, const struct peal_redis_answer *answer,
+			    uint64_t asked_at_ms);
+void peal_doctor_judge_buffers(struct peal_doctor *doctor, const struct peal_redis_answer *answer);
 /* doctor_balancer.c: routing of polling sessions, WebSocket, what must stay inside. */
 void peal_doctor_balancer(struct peal_doctor *doctor);
 
