@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import test from "node:test";
 import WebSocket from "ws";
-import { folder, request, root, run, serve, until, within } from "../app/program.mjs";
+import { folder, request, root, run, serve, sleep, until } from "../app/program.mjs";
 import { call, freePort, key, members, startRedis } from "../app/redis.mjs";
 
 const count = Number(process.env.PEAL_ROLLING_CLIENTS ?? 120);
@@ -99,7 +99,7 @@ test(`${count} clients outlive the restart of three nodes, and come back no fast
 				}
 				watched.set(node, { at: before, opened });
 			}
-			await new Promise((resolve) => setTimeout(resolve, 20));
+			await sleep(20);
 		}
 	};
 
@@ -112,7 +112,13 @@ test(`${count} clients outlive the restart of three nodes, and come back no fast
 		}
 	});
 	const watching = watch();
-	const all = (what) => within(until(() => clients.every(({ connected }) => connected), what), what, 120000);
+	const all = async (what) => {
+		const deadline = Date.now() + 30000 + 60 * count;
+		while (!clients.every(({ connected }) => connected)) {
+			assert.ok(Date.now() < deadline, `waited too long for ${what}`);
+			await sleep(20);
+		}
+	};
 	await all("all to be in");
 
 	let number = 0, asked = 0;
