@@ -127,4 +127,19 @@ PEAL_API int peal_server_emit_ack_args(struct peal_namespace *ns, unsigned timeo
 				       peal_acks_fn *fn, void *userdata, const char *event,
 				       const struct peal_args *args);
 
+/* @answer is one value, with PEAL_ACK_OK only. It is NULL when nobody is left who could answer. */
+typedef void peal_server_answer_fn(enum peal_ack_error error, const struct peal_args *answer,
+				   void *userdata);
+/**
+ * peal_server_ask_args() - send an event to all other servers of the namespace, for one answer
+ *
+ * The first answer of a server that is not a peal node counts: peal nodes may answer without having
+ * done anything. With servers that share work, those whose turn it is not stay silent, so whoever
+ * is subscribed is waited for until @timeout_ms; 0 is the request timeout. @fn runs once, from the
+ * loop. Return: 0; as peal_server_emit().
+ */
+PEAL_API PEAL_MUST_CHECK int peal_server_ask_args(struct peal_namespace *ns, unsigned timeout_ms,
+						  peal_server_answer_fn *fn, void *userdata,
+						  const char *event, const struct peal_args *args);
+
 #endif

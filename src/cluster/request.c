@@ -29,6 +29,9 @@ static struct peal_request_out *find(const struct peal_cluster *cluster, const c
 static const struct peal_tally_others *others_of(const struct peal_request_out *request)
 {
 	static const struct peal_tally_others nobody = { .strays = UINT32_MAX };
+	static const struct peal_tally_others everyone = { .known = UINT32_MAX };
+	if (request->kind->everyone)
+		return &everyone;
 	return request->kind->named_only ? &nobody : &request->space->tally;
 }
 

@@ -34,6 +34,8 @@ struct peal_request_kind {
 	/* A server answers it when its application does. Who may be there without a name is found
 	 * out by another request first. */
 	bool probes;
+	/* Whoever received it is waited for, known or not. */
+	bool everyone;
 	/* An answer came that is not a repetition, and was counted. NULL: there is nothing in it.
 	 */
 	void (*receive)(struct peal_request_out *request, const struct peal_message *message);

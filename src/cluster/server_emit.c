@@ -89,6 +89,53 @@ static const struct peal_request_kind emit_kind = {
 	.deinit = deinit,
 };
 
+/* --- one answer --------------------------------------------------------------------------------
+ */
+
+struct server_ask {
+	struct peal_request_out request;
+	peal_server_answer_fn *fn;
+	void *userdata;
+	struct peal_args *answer;
+	bool failed; /* it came and could not be kept */
+};
+
+static struct server_ask *ask_of(struct peal_request_out *request)
+{
+	return peal_container(request, struct server_ask, request);
+}
+
+static void receive_one(struct peal_request_out *request, const struct peal_message *message)
+{
+	struct server_ask *ask = ask_of(request);
+	const struct peal_args *answer = message->answer_count ? message->answers[0] : NULL;
+	struct peal_args nothing;
+	if (*message->uid)
+		return;
+	peal_args_init(&nothing, "null", 4, 1, NULL, 0);
+	ask->failed = peal_args_copy(answer ? answer : &nothing, &ask->answer) < 0;
+	peal_args_deinit(&nothing);
+	peal_request_end(request, PEAL_REQUEST_COMPLETE);
+}
+
+static void end_one(struct peal_request_out *request, enum peal_request_end why)
+{
+	struct server_ask *ask = ask_of(request);
+	ask->fn(peal_request_error(why, ask->failed), ask->answer, ask->userdata);
+}
+
+static void deinit_one(struct peal_request_out *request)
+{
+	peal_args_free(ask_of(request)->answer);
+}
+
+static const struct peal_request_kind ask_kind = {
+	.everyone = true,
+	.receive = receive_one,
+	.end = end_one,
+	.deinit = deinit_one,
+};
+
 /* --- the calls ---------------------------------------------------------------------------------
  */
 
@@ -145,6 +192,22 @@ int peal_server_emit_ack_args(struct peal_namespace *ns, unsigned timeout_ms, pe
 	emit->fn = fn;
 	emit->userdata = userdata;
 	return peal_request_new(&emit->request, &emit_kind, cluster, &message, timeout_ms);
+}
+
+int peal_server_ask_args(struct peal_namespace *ns, unsigned timeout_ms, peal_server_answer_fn *fn,
+			 void *userdata, const char *event, const struct peal_args *args)
+{
+	int r = check(ns, event, args);
+	if (r)
+		return r;
+	struct peal_cluster *cluster = peal_cluster_of(ns);
+	struct peal_message message = event_message(cluster, ns, event, args);
+	struct server_ask *ask = calloc(1, sizeof(*ask));
+	if (!ask)
+		return -ENOMEM;
+	ask->fn = fn;
+	ask->userdata = userdata;
+	return peal_request_new(&ask->request, &ask_kind, cluster, &message, timeout_ms);
 }
 
 int peal_server_emit_values(struct peal_namespace *ns, const char *event, struct peal_values values)

@@ -453,6 +453,99 @@ START_TEST(a_stray_subscriber_is_no_server_that_owes_an_answer)
 }
 END_TEST
 
+static void note_one(enum peal_ack_error error, const struct peal_args *answer, void *userdata)
+{
+	size_t length = 0;
+	const char *text = answer ? peal_args_text(answer, &length) : "";
+	(void)userdata;
+	note("one error=%d %.*s;", error, (int)length, text);
+}
+
+static void reply_at_once(struct peal_namespace *ns, const struct peal_event *event, void *userdata)
+{
+	(void)ns, (void)userdata;
+	ck_assert_int_eq(peal_reply(event, "peal"), 0);
+}
+
+static void nodes_that_answer(size_t count)
+{
+	nodes(count);
+	for (size_t i = 0; i < count; i++)
+		ck_assert_int_eq(peal_on_server_event(io(i), "ping", reply_at_once, NULL), 0);
+}
+
+/* Asks the servers, of which the peal nodes answer at once. Return: how long it took. */
+static uint64_t one_answer(unsigned timeout_ms)
+{
+	struct peal_args none;
+	uint64_t began = world_ms();
+	clear_record();
+	peal_args_init(&none, "", 0, 0, NULL, 0);
+	ck_assert_int_eq(peal_server_ask_args(io(0), timeout_ms, note_one, NULL, "ping", &none), 0);
+	UNTIL(world.length);
+	peal_args_deinit(&none);
+	return world_ms() - began;
+}
+
+START_TEST(the_first_answer_of_an_official_server_ends_the_wait_for_one)
+{
+	nodes_that_answer(3);
+	official_start(&official, "NODEJS");
+	another.mute = true; /* it leaves the work to the other one */
+	official_start(&another, "NODEJ2");
+	ck_assert_uint_lt(one_answer(5000), 20);
+	ck_recorded("one error=0 \"official\";");
+	/* Again, now that one of them is known and the other one is not. */
+	ck_assert_uint_lt(one_answer(5000), 20);
+	ck_recorded("one error=0 \"official\";");
+	clear_record();
+	rest(6000);
+	ck_recorded("");
+}
+END_TEST
+
+START_TEST(whoever_could_answer_is_waited_for_however_often_it_was_silent)
+{
+	nodes_that_answer(2);
+	official.mute = true;
+	official_start(&official, "NODEJS");
+	a_round(5000); /* it counts as a stray subscriber from here on */
+	for (int i = 0; i < 7; i++) {
+		ck_assert_uint_ge(one_answer(300), 300);
+		ck_recorded("one error=1 ;");
+	}
+	official.mute = false;
+	one_answer(300);
+	ck_recorded("one error=0 \"official\";");
+}
+END_TEST
+
+START_TEST(without_official_servers_nobody_is_waited_for)
+{
+	nodes_that_answer(3);
+	ck_assert_uint_lt(one_answer(5000), 20);
+	ck_recorded("one error=0 ;");
+}
+END_TEST
+
+START_TEST(one_answer_is_told_of_once_when_the_node_goes)
+{
+	struct peal_args none;
+	nodes(1);
+	official.mute = true;
+	official_start(&official, "NODEJS");
+	clear_record();
+	peal_args_init(&none, "", 0, 0, NULL, 0);
+	ck_assert_int_eq(peal_server_ask_args(io(0), 5000, note_one, NULL, "ping", &none), 0);
+	ck_assert_int_eq(peal_server_ask_args(io(0), 0, note_one, NULL, "connect", &none),
+			 PEAL_EMIT_E_RESERVED);
+	peal_args_deinit(&none);
+	official_stop(&official);
+	node_free(&world.nodes[0]);
+	ck_recorded("one error=3 ;");
+}
+END_TEST
+
 /* --- how many messages it takes --- */
 
 #define MANY 1000
@@ -852,6 +945,10 @@ UNIT_MAIN_WITH("cluster_rounds", begin, end, a_round_of_peal_nodes_waits_for_not
 	       official_servers_get_a_count_and_one_message_for_each_answer,
 	       an_official_server_that_nobody_has_met_answers_a_server_event,
 	       a_stray_subscriber_is_no_server_that_owes_an_answer,
+	       the_first_answer_of_an_official_server_ends_the_wait_for_one,
+	       whoever_could_answer_is_waited_for_however_often_it_was_silent,
+	       without_official_servers_nobody_is_waited_for,
+	       one_answer_is_told_of_once_when_the_node_goes,
 	       three_thousand_answers_at_once_take_at_most_ten_messages,
 	       three_thousand_answers_over_five_seconds_take_at_most_thirty_messages,
 	       an_answer_does_not_wait_long_when_it_comes_early,
