@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "doctor_private.h"
 
@@ -18,9 +19,14 @@
 /* So many that a balancer with two nodes and no stickiness is found out for sure. */
 #define SESSIONS 6
 #define REQUESTS 4
+/* A node that lets clients in at a rate says so with a Retry-After of a second: it is asked again.
+ */
+#define AGAIN_US 200000
+#define AGAIN_TIMES 25
 
 struct exchange {
-	long status; /* 0: no answer, and the message says why */
+	long status;		/* 0: no answer, and the message says why */
+	curl_off_t retry_after; /* seconds; 0: not told */
 	char body[BODY_CEILING];
 	size_t length;
 	char message[CURL_ERROR_SIZE];
@@ -45,6 +51,7 @@ static CURL *make_handle(const char *url, struct exchange *exchange)
 
 	*exchange->body = *exchange->message = '\0';
 	exchange->status = 0;
+	exchange->retry_after = 0;
 	exchange->length = 0;
 	if (!curl)
 		return NULL;
@@ -73,12 +80,25 @@ static void request(const char *url, const char *body, struct exchange *exchange
 	}
 	if (curl)
 		code = curl_easy_perform(curl);
-	if (code == CURLE_OK)
+	if (code == CURLE_OK) {
 		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &exchange->status);
-	else if (!*exchange->message)
+		curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &exchange->retry_after);
+	} else if (!*exchange->message) {
 		snprintf(exchange->message, sizeof(exchange->message), "%s",
 			 curl_easy_strerror(code));
+	}
 	curl_easy_cleanup(curl);
+}
+
+/* A GET that opens a session. */
+static void request_session(const char *url, struct exchange *exchange)
+{
+	for (unsigned i = 0; i < AGAIN_TIMES; i++) {
+		request(url, NULL, exchange);
+		if (exchange->status != 503 || exchange->retry_after != 1)
+			return;
+		usleep(AGAIN_US);
+	}
 }
 
 /* The URL of a path below the one that was given, with @query behind it. Return: NULL without
@@ -132,8 +152,8 @@ static void say_unopened(struct peal_doctor *doctor, const char *check,
 				exchange->message);
 	else if (exchange->status == 503)
 		peal_doctor_say(doctor, PEAL_FINDING_FAIL, check,
-				"no node takes new sessions (503): are they started, ready and "
-				"not draining?");
+				"no node takes new sessions (503): are they started, ready, not "
+				"full and not draining?");
 	else
 		peal_doctor_say(doctor, PEAL_FINDING_FAIL, check,
 				"the answer to a new session is a %ld and not from a node: does "
@@ -166,7 +186,7 @@ static void check_polling(struct peal_doctor *doctor, struct exchange *exchange)
 	char sid[65];
 
 	for (unsigned i = 0; url && i < SESSIONS; i++) {
-		request(url, NULL, exchange);
+		request_session(url, exchange);
 		if (!read_sid(exchange, sid)) {
 			say_unopened(doctor, "polling", exchange);
 			free(url);
@@ -288,27 +308,36 @@ static void judge_websocket(struct peal_doctor *doctor, const char *accept,
 				(int)strcspn(exchange->body, "\r\n"), exchange->body);
 }
 
-static void check_websocket(struct peal_doctor *doctor, struct exchange *exchange)
+/* Return: whether a node has refused it for now, because of its rate. */
+static bool try_websocket(const char *url, const char *key, struct exchange *exchange)
 {
-	char *url = make_url(doctor, doctor->settings->path, "?EIO=4&transport=websocket", "");
-	unsigned char bytes[16] = { 0 };
-	char key[32], accept[32];
+	CURL *curl = make_handle(url, exchange);
 	char *head = NULL;
-	CURL *curl;
 
-	(void)RAND_bytes(bytes, sizeof(bytes));
-	EVP_EncodeBlock((unsigned char *)key, bytes, sizeof(bytes));
-	accept_of(key, accept);
-	curl = url ? make_handle(url, exchange) : NULL;
 	if (curl) {
 		head = make_head(url, key);
 		curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L);
 		if (head && curl_easy_perform(curl) == CURLE_OK)
 			(void)converse(curl, head, exchange);
 	}
-	judge_websocket(doctor, accept, exchange);
 	curl_easy_cleanup(curl);
 	free(head);
+	return !strncmp(exchange->body, "HTTP/1.1 503 ", 13) &&
+	       strcasestr(exchange->body, "\r\nRetry-After: 1\r\n");
+}
+
+static void check_websocket(struct peal_doctor *doctor, struct exchange *exchange)
+{
+	char *url = make_url(doctor, doctor->settings->path, "?EIO=4&transport=websocket", "");
+	unsigned char bytes[16] = { 0 };
+	char key[32], accept[32];
+
+	(void)RAND_bytes(bytes, sizeof(bytes));
+	EVP_EncodeBlock((unsigned char *)key, bytes, sizeof(bytes));
+	accept_of(key, accept);
+	for (unsigned i = 0; url && i < AGAIN_TIMES && try_websocket(url, key, exchange); i++)
+		usleep(AGAIN_US);
+	judge_websocket(doctor, accept, exchange);
 	free(url);
 }
 

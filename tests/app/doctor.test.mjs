@@ -215,6 +215,12 @@ test("metrics and the API in reach of clients are a warning, and no session stay
 	assert.match((await node.get("/metrics")).body, /^peal_sessions_opened_total 7$/m);
 });
 
+test("a node that lets clients in at a rate is no fault", async (t) => {
+	const node = await serve(t, ["--connect-rate", "10", "--internal-listen", "127.0.0.1:0"]);
+	const { code, text } = await examine(["--url", node.url]);
+	assert.equal(code, 0, text);
+});
+
 test("a balancer that does not keep polling sessions on their node fails", async (t) => {
 	const nodes = [await serve(t), await serve(t)];
 	const { code, findings } = await examine(["--url", await roundRobin(t, nodes.map(({ port }) => port))]);
