@@ -100,6 +100,12 @@
 	     "claim with an object whose members become data of the socket")                       \
 	list(auth_optional, "NS", NULL, NULL,                                                      \
 	     "clients of this namespace may also come without a token, as nobody")                 \
+	list(allow_join, "[NS ]PATTERN", NULL, NULL,                                               \
+	     "rooms that clients may join and leave by themselves, with the events peal:join and " \
+	     "peal:leave: text with * for a run of characters other than a colon and {user} for "  \
+	     "the id of the user. It is for the main namespace, unless one stands in front")       \
+	number(client_rooms, "COUNT", "rooms", 256, 1, 9999,                                       \
+	       "rooms that a client may be in after a peal:join, those of its token included")     \
 	section("Logging")                                                                         \
 	choice(log_format, "text,json", "text", "form of the lines on standard error")             \
 	choice(log_level, "error,warning,info,debug", "info", "least level that is logged")        \
@@ -196,6 +202,8 @@
 	X(auth_rooms_claim, access)          \
 	X(auth_data_claim, access)           \
 	X(auth_optional, access)             \
+	X(allow_join, access)                \
+	X(client_rooms, access)              \
 	X(max_clients, clients)              \
 	X(trusted_proxy, proxies)            \
 	X(drain_seconds, later)              \

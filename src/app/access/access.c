@@ -1,5 +1,5 @@
 /*
- * Who may connect, and until when.
+ * Who may connect, and until when. rules.c has what clients may do then.
  *
  * The userdata of a socket is first the time when its token ends, which needs no memory that a
  * client who never gets connected could leave behind, and from the connection on its entry in the
@@ -18,6 +18,7 @@
 #include "../api_json.h"
 #include "expiry.h"
 #include "policy.h"
+#include "rules.h"
 
 /* Clients that are disconnected in one turn of the loop; the next ones follow at once. */
 #define EXPIRED_PER_TURN 256
@@ -38,6 +39,7 @@ struct peal_access {
 	struct peal_logging *logging;
 	struct peal_policies policies;
 	struct guard *guards; /* one for each policy */
+	struct peal_rules rules;
 	struct peal_expiry wheel;
 	struct event *tick; /* armed while the wheel has entries */
 };
@@ -237,6 +239,8 @@ int peal_access_new(const struct peal_settings *settings, struct peal_logging *l
 	access->logging = logging;
 	peal_expiry_init(&access->wheel, time(NULL));
 	r = peal_policies_load(settings, &access->policies, usage);
+	if (r == 0)
+		r = peal_rules_load(settings, &access->rules, usage);
 	if (r == 0 && access->policies.count) {
 		access->guards = calloc(access->policies.count, sizeof(*access->guards));
 		r = access->guards ? 0 : -ENOMEM;
@@ -259,6 +263,7 @@ void peal_access_free(struct peal_access *access)
 		event_free(access->tick);
 	free(access->guards);
 	peal_policies_deinit(&access->policies);
+	peal_rules_deinit(&access->rules);
 	free(access);
 }
 
@@ -267,8 +272,10 @@ int peal_access_attach(struct peal_access *access, struct event_base *base,
 {
 	const struct peal_policy *policy = peal_policies_find(&access->policies, name);
 	struct guard *guard;
-	int r;
+	int r = peal_rules_attach(&access->rules, ns, name);
 
+	if (r != 0)
+		return r;
 	if (!policy) {
 		if (access->policies.count)
 			peal_logging_say(access->logging, PEAL_LOG_WARNING,
@@ -291,5 +298,9 @@ int peal_access_attach(struct peal_access *access, struct event_base *base,
 
 int peal_access_change(struct peal_access *access, struct peal_access *fresh)
 {
-	return peal_policies_exchange(&access->policies, &fresh->policies);
+	int r = peal_policies_exchange(&access->policies, &fresh->policies);
+
+	if (r >= 0)
+		peal_rules_exchange(&access->rules, &fresh->rules);
+	return r;
 }

@@ -1,0 +1,173 @@
+// What clients may do by themselves, and what must not work however it is tried.
+import assert from "node:assert/strict";
+import crypto from "node:crypto";
+import { writeFileSync } from "node:fs";
+import test from "node:test";
+import { ask, configFile, connected, event, run, serve, until } from "./program.mjs";
+
+const secret = "a secret of the tests that has more than 32 bytes";
+const env = { PEAL_AUTH_SECRET: secret, PEAL_API_KEY: "geheim" };
+
+const base64url = (value) => Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
+function sign(claims) {
+	const text = `${base64url({ alg: "HS256" })}.${base64url({ exp: Math.floor(Date.now() / 1000) + 600, ...claims })}`;
+	return `${text}.${crypto.createHmac("sha256", secret).update(text).digest("base64url")}`;
+}
+const enter = (node, claims, options = {}) =>
+	connected(node, { transports: ["websocket"], auth: claims ? { token: sign(claims) } : {}, ...options });
+
+async function api(node, target, body) {
+	const answer = await node.get(target, {
+		method: body ? "POST" : "GET", body: body && JSON.stringify(body),
+		headers: { Authorization: "Bearer geheim", "Content-Type": "application/json" },
+	});
+	assert.ok(answer.status < 300, answer.body);
+	return JSON.parse(answer.body);
+}
+
+// The rooms of a client as the node knows them, without its own id.
+async function rooms(node, socket, namespace = "/") {
+	const { sockets } = await api(node, `/api/sockets?namespace=${encodeURIComponent(namespace)}`);
+	return sockets.find(({ id }) => id === socket.id).rooms.filter((room) => room !== socket.id).sort();
+}
+
+async function refused(socket, code, ...request) {
+	const answer = await ask(socket, ...request);
+	assert.deepEqual([answer.ok, answer.error?.code], [false, code], JSON.stringify([request, answer]));
+	assert.deepEqual(Object.keys(answer).sort(), ["error", "ok"]);
+	assert.deepEqual(Object.keys(answer.error).sort(), ["code", "message"]);
+}
+
+// --- rooms ----------------------------------------------------------------------------------------------------------
+
+test("without a rule nobody joins and nobody leaves", async (t) => {
+	const node = await serve(t, ["--auth-optional", "/"], { env });
+	const alice = await enter(node, { sub: "alice", rooms: ["news"] });
+	const nobody = await enter(node);
+	for (const socket of [alice, nobody])
+		for (const room of ["news", "user:alice", "x", "*", socket.id, alice.id, ["a", "b"]]) {
+			await refused(socket, "forbidden", "peal:join", room);
+			await refused(socket, "forbidden", "peal:leave", room);
+		}
+	assert.deepEqual(await rooms(node, alice), ["news", "user:alice"]);
+	assert.deepEqual(await rooms(node, nobody), []);
+});
+
+test("clients join and leave what a rule allows, and hear what is sent there", async (t) => {
+	const node = await serve(t, ["--allow-join", "chat:*", "--allow-join", "lobby", "--allow-join", "team:{user}:*"], { env });
+	const alice = await enter(node, { sub: "alice", rooms: ["news"] });
+	assert.deepEqual(await ask(alice, "peal:join", "chat:größe 1"), { ok: true, rooms: ["chat:größe 1"] });
+	assert.deepEqual(await ask(alice, "peal:join", ["lobby", "team:alice:x", "lobby"]), { ok: true, rooms: ["lobby", "team:alice:x"] });
+	assert.deepEqual(await rooms(node, alice), ["chat:größe 1", "lobby", "news", "team:alice:x", "user:alice"]);
+	const got = event(alice, "hello");
+	await api(node, "/api/emit", { rooms: ["chat:größe 1"], event: "hello", args: [1] });
+	assert.deepEqual(await got, [1]);
+	assert.deepEqual(await ask(alice, "peal:leave", ["lobby", "chat:never"]), { ok: true, rooms: ["lobby", "chat:never"] });
+	// Without an acknowledgement too.
+	alice.emit("peal:leave", "chat:größe 1");
+	await until(async () => (await rooms(node, alice)).length === 3, "the client to leave");
+	assert.deepEqual(await rooms(node, alice), ["news", "team:alice:x", "user:alice"]);
+});
+
+test("rooms beside the pattern stay closed", async (t) => {
+	const node = await serve(t, ["--allow-join", "chat:*,*,team:{user}:*,mine-{user},Aaaaaaaaaaaaaaaaaaaa"], { env });
+	const alice = await enter(node, { sub: "alice", rooms: ["vip:1"] });
+	const bob = await enter(node, { sub: "bob" });
+	const closed = [
+		"chat:", "chat:a:b", "chat:a\nb", "chat:\u007f", "chat:\u0085", "chat:a\tb", "Chat:a", " chat:a", ":", ":a", "a:", "vip:1",
+		"team:bob:x", "team::x", "team:alice:", "team:alice", "team:alice:x:y", "team:{user}:x", "team:*:x", "mine-a:b", "mine-a\r",
+		"user:alice", "user:bob", "user:", alice.id, bob.id, "AAAAAAAAAAAAAAAAAAAA", "-_-_-_-_-_-_-_-_-_-_",
+	];
+	for (const room of closed) {
+		await refused(alice, "forbidden", "peal:join", room);
+		await refused(alice, "forbidden", "peal:join", ["free", room]);
+		await refused(alice, "forbidden", "peal:leave", room);
+	}
+	assert.deepEqual(await rooms(node, alice), ["user:alice", "vip:1"]);
+	// The other side of each limit is open.
+	const open = ["chat:a", "chat:*", "free", "AAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAA", "Aaaaaaaaaaaaaaaaaaaa", "chat:\u00a0", "mine-bob", "𝄞"];
+	assert.deepEqual(await ask(alice, "peal:join", open), { ok: true, rooms: open });
+});
+
+test("the id of a user is text, whatever is in it, and who has none matches nothing with {user}", async (t) => {
+	const node = await serve(t, ["--auth-optional", "/", "--allow-join", "of:{user}", "--allow-join", "x:{user}*"], { env });
+	for (const [sub, mine] of [["*", "of:*"], ["a:b", "of:a:b"], ["{user}", "of:{user}"], ["\\\"", "of:\\\""], [7, "of:7"], ["ü", "of:ü"]]) {
+		const socket = await enter(node, { sub, data: { name: "of:name" } });
+		for (const other of ["of:a", "of:", "of:name", "of:{user", "of:user"]) await refused(socket, "forbidden", "peal:join", other);
+		assert.deepEqual(await ask(socket, "peal:join", [mine, `x:${sub}1`]), { ok: true, rooms: [mine, `x:${sub}1`] });
+	}
+	const nobody = await enter(node);
+	for (const room of ["of:", "of:{user}", "of:undefined", "of:null", "x:1", "x:"]) await refused(nobody, "forbidden", "peal:join", room);
+});
+
+test("a request that is no name and no list of names is refused as a whole", async (t) => {
+	const node = await serve(t, ["--allow-join", "*"], { env: { PEAL_API_KEY: "geheim" } });
+	const socket = await enter(node);
+	const wrong = [
+		[], [""], [null], [1], [true], [{}], [{ room: "a" }], [[]], [[""]], [["a", ""]], [["a", 1]], [["a", ["b"]]], [["a", null]],
+		["a", "b"], [["a"], ["b"]], ["a\u0000b"], ["\u0000"], ["\ud800"], [Buffer.from("a")], [["a", Buffer.from("a")]],
+		["a".repeat(1025)], ["ü".repeat(513)], ["a".repeat(900_000)], [Array.from({ length: 101 }, (_, i) => `r${i}`)], [Array(101).fill("a")],
+		[{ _placeholder: true, num: 0, x: "a" }],
+	];
+	for (const request of wrong) {
+		await refused(socket, "invalid", "peal:join", ...request);
+		await refused(socket, "invalid", "peal:leave", ...request);
+	}
+	assert.deepEqual(await rooms(node, socket), []);
+	const longest = "a".repeat(1024), many = Array.from({ length: 100 }, (_, i) => `r${i}`);
+	assert.equal((await ask(socket, "peal:join", longest)).ok, true);
+	assert.equal((await ask(socket, "peal:join", many)).ok, true);
+	assert.equal((await rooms(node, socket)).length, 101);
+});
+
+test("a client is in no more rooms than it may, and a request over that changes nothing", async (t) => {
+	const node = await serve(t, ["--allow-join", "r*", "--client-rooms", "4"], { env });
+	const socket = await enter(node, { sub: "a", rooms: ["news"] }); // it is in two
+	await refused(socket, "too_many_rooms", "peal:join", ["r1", "r2", "r3"]);
+	assert.deepEqual(await rooms(node, socket), ["news", "user:a"]);
+	assert.equal((await ask(socket, "peal:join", ["r1", "r2"])).ok, true);
+	assert.equal((await ask(socket, "peal:join", ["r1", "r2"])).ok, true, "it is there already");
+	await refused(socket, "too_many_rooms", "peal:join", "r3");
+	assert.equal((await ask(socket, "peal:leave", "r1")).ok, true);
+	assert.equal((await ask(socket, "peal:join", "r3")).ok, true);
+	assert.deepEqual(await rooms(node, socket), ["news", "r2", "r3", "user:a"]);
+});
+
+test("a rule holds in its namespace only", async (t) => {
+	const args = ["--namespace", "/chat,*", "--allow-join", "main", "--allow-join", "/chat talk", "--allow-join", "* any"];
+	const node = await serve(t, args, { env: { PEAL_API_KEY: "geheim" } });
+	for (const [namespace, mine] of [["/", "main"], ["/chat", "talk"], ["/other", "any"]]) {
+		const socket = await enter(node, undefined, { namespace });
+		for (const room of ["main", "talk", "any"].filter((name) => name !== mine)) await refused(socket, "forbidden", "peal:join", room);
+		assert.deepEqual(await ask(socket, "peal:join", mine), { ok: true, rooms: [mine] });
+		assert.deepEqual(await rooms(node, socket, namespace), [mine]);
+	}
+});
+
+test("a reload changes the rules for clients that are connected", async (t) => {
+	const file = configFile(t, { allowJoin: ["old"] });
+	const node = await serve(t, ["--config", file], { env: { PEAL_API_KEY: "geheim" } });
+	const socket = await enter(node);
+	assert.equal((await ask(socket, "peal:join", "old")).ok, true);
+	writeFileSync(file, JSON.stringify({ allowJoin: ["new"], clientRooms: 2 }));
+	node.child.kill("SIGHUP");
+	await until(() => node.record("configuration reloaded"), "the reload");
+	await refused(socket, "forbidden", "peal:join", "old");
+	await refused(socket, "forbidden", "peal:leave", "old");
+	assert.equal((await ask(socket, "peal:join", "new")).ok, true);
+	assert.deepEqual(await rooms(node, socket), ["new", "old"]);
+});
+
+test("patterns that mean nothing are refused at the start", async () => {
+	for (const [args, expected] of [
+		[["--allow-join", "user:*"], /about rooms of users/], [["--allow-join", "a{room}"], /brace that is not \{user\}/],
+		[["--allow-join", "a**"], /two stars/], [["--allow-join", "/chat a"], /\/chat is not served/],
+		[["--allow-join", "*a".repeat(9)], /more than 8/], [["--allow-join", "a".repeat(256)], /1 to 255 bytes/],
+		[["--allow-join", "/ "], /1 to 255 bytes/], [["--allow-join", Array.from({ length: 257 }, (_, i) => `r${i}`).join(",")], /more than 256/],
+		[["--client-rooms", "0"], /client-rooms/], [["--client-rooms", "10000"], /client-rooms/],
+	]) {
+		const result = await run(["serve", "--port", "0", ...args]);
+		assert.equal(result.code, 2, result.stderr);
+		assert.match(result.stderr, expected);
+	}
+});
