@@ -192,6 +192,10 @@ static int check_api(const struct peal_settings *s, struct peal_usage *usage)
 	if (s->api_key && !peal_option_is_key(s->api_key))
 		return peal_usage_about(usage, s, api_key,
 					"must be 1 to 1000 characters of ASCII, without blanks");
+	if (s->console && !s->api_key && !s->api_key_file)
+		return peal_usage_about(usage, s, console,
+					"the page asks for the key of the API: give --api-key or "
+					"--api-key-file");
 	if (s->internal_listen &&
 	    !peal_option_split_address(s->internal_listen, host, sizeof(host), &port))
 		return peal_usage_about(

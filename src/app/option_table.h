@@ -80,6 +80,9 @@
 	text(internal_listen, "HOST:PORT", NULL,                                                   \
 	     "serve /api, /metrics, /healthz, /readyz and the console here, and no longer where "  \
 	     "clients connect")                                                                    \
+	boolean(console, false,                                                                    \
+		"serve a live view of the cluster at / and /console; it asks for the key, so it "  \
+		"needs --api-key or --api-key-file")                                               \
 	section("Access")                                                                          \
 	list(auth_key, "[NS ]ALG:FILE", NULL, NULL,                                                \
 	     "clients need a token (JWT) that this key signed: HS256 with a secret in the first "  \
@@ -123,8 +126,8 @@
 	     "folder with the files of the stock client, served as PATHsocket.io.js and so on; "   \
 	     "without it, the one that setup installed")                                           \
 	boolean(demo, false,                                                                       \
-		"serve a console page at / and the events that it uses; any client may then "      \
-		"broadcast to all others")                                                         \
+		"serve a page at / with a client, the events that it uses, and the live view at "  \
+		"/console; any client may then broadcast to all others")                           \
 	section("Engine.IO")                                                                       \
 	number(ping_interval, "MS", "ms", 25000, 1, PEAL_OPTION_DAY_MS,                            \
 	       "delay before each ping of the server")                                             \

@@ -220,16 +220,17 @@ static int serve_api(struct server *server)
 static int serve_console(struct server *server)
 {
 	const struct peal_settings *settings = server->settings;
-
 	int r = 0;
 
-	if (!settings->demo)
-		return 0;
+	if (settings->demo || settings->console)
+		r = peal_console_attach_live(&server->place, !settings->demo);
+	if (r != 0 || !settings->demo)
+		return r;
 	if (server->place.listener && server->client_files)
 		r = peal_client_files_also(server->client_files, &server->place, settings->path);
 	if (r == 0)
-		r = peal_console_attach(&server->place, settings->path, settings->host,
-					&server->console);
+		r = peal_console_attach_demo(&server->place, settings->path, settings->host,
+					     &server->console);
 	return r;
 }
 

@@ -100,7 +100,7 @@ const values = {
 	"cors-allowed-headers": ["x-one", "x-two"], "cors-exposed-headers": ["x-three"], "cors-max-age": 60,
 	"cors-options-success-status": 200, "cors-preflight-continue": false,
 	"cookie": true, "cookie-name": "stick", "cookie-path": "/live", "cookie-domain": "a.example", "cookie-max-age": 9,
-	"cookie-http-only": false, "cookie-secure": true, "cookie-same-site": "strict", "demo": true, "log-level": "debug",
+	"cookie-http-only": false, "cookie-secure": true, "cookie-same-site": "strict", "demo": true, "console": true, "log-level": "debug",
 	// Nothing listens on port 1: the node goes on without its cluster.
 	"redis": "redis://127.0.0.1:1", "redis-prefix": "other", "redis-interest": "rooms", "redis-user": "who", "redis-password": "geheim",
 	"member-timeout": 4000, "request-timeout": 6000, "api-key": "geheim", "sid-prefix": "n-1",
@@ -133,6 +133,7 @@ async function assertValuesHold(t, node) {
 	for (const namespace of ["/", "/one", "/two"])
 		await connected(node, { namespace, path: "/live", transports: ["polling"] });
 	assert.equal((await node.get("/")).status, 200); // the page of --demo
+	assert.equal((await node.get("/console")).status, 200);
 }
 
 test("every setting is a flag", async (t) => {
@@ -140,8 +141,8 @@ test("every setting is a flag", async (t) => {
 		typeof value === "boolean" ? [`--${value ? "" : "no-"}${name}`] :
 			[].concat(value).flatMap((one) => [`--${name}`, String(one)]));
 	assert.deepEqual(Object.keys(await listed()).filter((flag) => !(flag.slice(2) in values)).sort(),
-		["--api-key-file", "--auth-audience", "--auth-data-claim", "--auth-issuer", "--auth-key", "--auth-optional", "--auth-rooms-claim", "--auth-secret",
-			"--auth-secret-file", "--auth-user-claim", "--client-dir", "--config", "--host", "--internal-listen", "--log-format", "--port", "--redis-ca", "--redis-cert",
+		["--allow-join", "--api-key-file", "--auth-audience", "--auth-data-claim", "--auth-issuer", "--auth-key", "--auth-optional", "--auth-rooms-claim", "--auth-secret",
+			"--auth-secret-file", "--auth-user-claim", "--client-dir", "--client-rooms", "--config", "--host", "--internal-listen", "--log-format", "--port", "--redis-ca", "--redis-cert",
 			"--redis-key", "--redis-password-file"], "a setting that this test does not know");
 	await assertValuesHold(t, await serve(t, flags));
 });
