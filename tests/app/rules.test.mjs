@@ -163,7 +163,7 @@ test("patterns that mean nothing are refused at the start", async () => {
 		[["--allow-join", "user:*"], /about rooms of users/], [["--allow-join", "a{room}"], /brace that is not \{user\}/],
 		[["--allow-join", "a**"], /two stars/], [["--allow-join", "/chat a"], /\/chat is not served/],
 		[["--allow-join", "*a".repeat(9)], /more than 8/], [["--allow-join", "a".repeat(256)], /1 to 255 bytes/],
-		[["--allow-join", "/ "], /1 to 255 bytes/], [["--allow-join", Array.from({ length: 257 }, (_, i) => `r${i}`).join(",")], /more than 256/],
+		[["--allow-join", Array.from({ length: 257 }, (_, i) => `r${i}`).join(",")], /more than 256/],
 		[["--client-rooms", "0"], /client-rooms/], [["--client-rooms", "10000"], /client-rooms/],
 	]) {
 		const result = await run(["serve", "--port", "0", ...args]);
