@@ -141,7 +141,12 @@ def check():
 
 def draw(summaries, folder):
     os.makedirs(folder, exist_ok=True)
-    for _, script in scripts(summaries, folder):
+    for output, script in scripts(summaries, folder):
         done = subprocess.run(["gnuplot"], input=script, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise Failed(f"gnuplot: {done.stderr}")
+        # gnuplot leaves blanks at the ends of lines.
+        with open(output, encoding="utf-8") as file:
+            lines = [line.rstrip() for line in file]
+        with open(output, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
