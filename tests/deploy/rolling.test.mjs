@@ -21,11 +21,13 @@ async function haproxy(t, ports) {
 	names.forEach((name, index) => { file = file.replace(`server ${name} ${name}:3000`, `server ${name} 127.0.0.1:${ports[index]}`); });
 	writeFileSync(`${home}/haproxy.cfg`, file);
 	const child = spawn("haproxy", ["-db", "-f", "haproxy.cfg"], { cwd: home, stdio: "ignore" });
+	const exited = once(child, "exit");
 	t.after(async () => {
 		child.kill("SIGKILL");
-		await once(child, "exit");
+		await exited;
 	});
 	await until(async () => {
+		assert.equal(child.exitCode, null, "HAProxy has ended");
 		const socket = net.connect(port, "127.0.0.1");
 		try {
 			await once(socket, "connect");
@@ -140,7 +142,7 @@ test(`${count} clients outlive the restart of three nodes, and come back no fast
 		assert.equal(code, 0, stderr);
 		while (!gone) await ask(witness, 500);
 		assert.deepEqual(await leaving.exited, [0, null], leaving.output);
-		assert.ok(leaving.record("drained"), leaving.output);
+		assert.ok(leaving.record("sending the clients away"), leaving.output);
 		nodes[index] = await launch(index);
 		await ready(nodes[index]);
 		await all("all to be back");
