@@ -109,6 +109,9 @@
 	     "the id of the user. It is for the main namespace, unless one stands in front")       \
 	number(client_rooms, "COUNT", "rooms", 256, 1, 9999,                                       \
 	       "rooms that a client may be in after a peal:join, those of its token included")     \
+	number(client_events_per_second, "COUNT", "events per second", 0, 0, 100000,               \
+	       "events that a client may send over all its namespaces, with bursts of a second's " \
+	       "worth; more are refused, and who goes on is disconnected. 0: no limit")            \
 	section("Logging")                                                                         \
 	choice(log_format, "text,json", "text", "form of the lines on standard error")             \
 	choice(log_level, "error,warning,info,debug", "info", "least level that is logged")        \

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import crypto from "node:crypto";
 import { writeFileSync } from "node:fs";
 import test from "node:test";
-import { ask, configFile, connected, event, run, serve, until } from "./program.mjs";
+import { ask, configFile, connected, event, run, serve, sleep, until } from "./program.mjs";
 
 const secret = "a secret of the tests that has more than 32 bytes";
 const env = { PEAL_AUTH_SECRET: secret, PEAL_API_KEY: "geheim" };
@@ -164,10 +164,73 @@ test("patterns that mean nothing are refused at the start", async () => {
 		[["--allow-join", "a**"], /two stars/], [["--allow-join", "/chat a"], /\/chat is not served/],
 		[["--allow-join", "*a".repeat(9)], /more than 8/], [["--allow-join", "a".repeat(256)], /1 to 255 bytes/],
 		[["--allow-join", Array.from({ length: 257 }, (_, i) => `r${i}`).join(",")], /more than 256/],
-		[["--client-rooms", "0"], /client-rooms/], [["--client-rooms", "10000"], /client-rooms/],
+		[["--client-events-per-second", "-1"], /client-events-per-second/], [["--client-rooms", "0"], /client-rooms/], [["--client-rooms", "10000"], /client-rooms/],
 	]) {
 		const result = await run(["serve", "--port", "0", ...args]);
 		assert.equal(result.code, 2, result.stderr);
 		assert.match(result.stderr, expected);
 	}
+});
+
+// --- how often ------------------------------------------------------------------------------------------------------
+
+// Many events at once, and their answers.
+const burst = (socket, count) => Promise.all(Array.from({ length: count }, () => ask(socket, "peal:join", "a")));
+// Slowly: who goes on asking is disconnected.
+const again = async (socket) => (await ask(socket, "peal:join", "a")).ok || (await sleep(300), false);
+const limited = (answers) => answers.filter(({ error }) => error?.code === "rate_limited").length;
+
+test("events over the limit of a client are refused, and those of others are not", async (t) => {
+	const args = ["--allow-join", "a", "--client-events-per-second", "8"];
+	const node = await serve(t, args, { env: { PEAL_API_KEY: "geheim" } });
+	const [loud, quiet] = [await enter(node), await enter(node)];
+	const answers = await burst(loud, 60);
+	assert.ok(answers.slice(0, 8).every(({ ok }) => ok), "a second's worth may come at once");
+	assert.ok(limited(answers) > 0);
+	assert.ok(answers.every(({ ok, error }) => ok || error.code === "rate_limited"));
+	assert.equal(limited(await burst(quiet, 8)), 0);
+	// What was dropped was not done.
+	const heard = [];
+	loud.onAny((name) => heard.push(name));
+	await until(() => again(loud), "the limit to be over");
+	assert.deepEqual(heard, []);
+});
+
+test("the namespaces of a client share its limit", async (t) => {
+	const args = ["--namespace", "*", "--allow-join", "a,* a", "--client-events-per-second", "2"];
+	const node = await serve(t, args, { env: { PEAL_API_KEY: "geheim" } });
+	const main = await enter(node);
+	const others = [];
+	for (let i = 0; i < 10; i++) {
+		const socket = main.io.socket(`/n${i}`);
+		node.clients.push(socket);
+		await event(socket, "connect");
+		others.push(socket);
+	}
+	const answers = await Promise.all([main, ...others].map((socket) => ask(socket, "peal:join", "a")));
+	assert.ok(answers[0].ok);
+	assert.ok(limited(answers) > 0, "each namespace has a limit of its own");
+	// One that leaves takes nothing along.
+	for (const socket of others) socket.disconnect();
+	await until(() => again(main), "the limit to be over");
+	assert.ok(limited(await burst(main, 5)) > 0);
+});
+
+test("who goes on sending is told and disconnected", async (t) => {
+	const node = await serve(t, ["--client-events-per-second", "1"]);
+	for (const transports of [["websocket"], ["polling"]]) {
+		const [loud, quiet] = [await enter(node, undefined, { transports, reconnection: false }), await enter(node)];
+		const told = event(loud, "peal:limited"), gone = event(loud, "disconnect");
+		for (let i = 0; i < 200; i++) loud.emit("anything", i);
+		assert.deepEqual(await told, [{ code: "rate_limited" }]);
+		assert.equal((await gone)[0], "io server disconnect");
+		assert.equal((await ask(quiet, "peal:join", "a")).error.code, "forbidden");
+	}
+	const ends = node.records.filter(({ message }) => message.startsWith("a client is disconnected: it sends more"));
+	assert.deepEqual(ends.map(({ address }) => address), ["127.0.0.1", "127.0.0.1"]);
+});
+
+test("without a limit a client may send as much as it likes", async (t) => {
+	const node = await serve(t, ["--allow-join", "a"]);
+	assert.equal(limited(await burst(await enter(node), 3000)), 0);
 });

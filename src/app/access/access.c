@@ -1,5 +1,6 @@
 /*
- * Who may connect, and until when. rules.c has what clients may do then.
+ * Who may connect, and until when. rules.c has what clients may do then, limits.c
+ * how often.
  *
  * The userdata of a socket is first the time when its token ends, which needs no memory that a
  * client who never gets connected could leave behind, and from the connection on its entry in the
@@ -17,6 +18,7 @@
 
 #include "../api_json.h"
 #include "expiry.h"
+#include "limits.h"
 #include "policy.h"
 #include "rules.h"
 
@@ -40,6 +42,7 @@ struct peal_access {
 	struct peal_policies policies;
 	struct guard *guards; /* one for each policy */
 	struct peal_rules rules;
+	struct peal_limits limits;
 	struct peal_expiry wheel;
 	struct event *tick; /* armed while the wheel has entries */
 };
@@ -237,6 +240,7 @@ int peal_access_new(const struct peal_settings *settings, struct peal_logging *l
 	if (!access)
 		return -ENOMEM;
 	access->logging = logging;
+	access->limits = (struct peal_limits){ settings->client_events_per_second, logging, NULL };
 	peal_expiry_init(&access->wheel, time(NULL));
 	r = peal_policies_load(settings, &access->policies, usage);
 	if (r == 0)
@@ -264,6 +268,7 @@ void peal_access_free(struct peal_access *access)
 	free(access->guards);
 	peal_policies_deinit(&access->policies);
 	peal_rules_deinit(&access->rules);
+	peal_limits_deinit(&access->limits);
 	free(access);
 }
 
@@ -272,8 +277,10 @@ int peal_access_attach(struct peal_access *access, struct event_base *base,
 {
 	const struct peal_policy *policy = peal_policies_find(&access->policies, name);
 	struct guard *guard;
-	int r = peal_rules_attach(&access->rules, ns, name);
+	int r = peal_limits_attach(&access->limits, ns);
 
+	if (r == 0)
+		r = peal_rules_attach(&access->rules, ns, name);
 	if (r != 0)
 		return r;
 	if (!policy) {
