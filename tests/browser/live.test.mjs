@@ -114,6 +114,30 @@ describe("the live view", { concurrency: 4 }, () => {
 		assert.deepEqual(await page.evaluate(() => [sessionStorage.length, localStorage.length, document.cookie]), [0, 0, ""]);
 	});
 
+	test("what comes after the key was forgotten is shown to nobody", async (t) => {
+		const node = await serve(t, ["--console"], { env: { PEAL_API_KEY: key } });
+		await answering(node, undefined);
+		const page = await openLive(t, node.url);
+		await page.getByLabel("Event", { exact: true }).fill("secret");
+		await page.getByLabel("Ask for acknowledgements").check();
+		await page.getByLabel("Timeout").fill("1500");
+		const answered = page.waitForResponse("**/api/emit");
+		await send(page);
+		await page.getByText("Waiting for answers…").waitFor();
+		await page.getByRole("button", { name: "Forget the key" }).click();
+		await signIn(page);
+		await page.getByText("Live", { exact: true }).waitFor();
+		await (await answered).finished();
+		await page.getByLabel("Timeout").fill("100");
+		await page.getByLabel("Look at namespace").fill("/");
+		await page.getByRole("button", { name: "Refresh" }).click();
+		await page.getByText("1 client and 0 rooms.", { exact: true }).waitFor();
+		assert.equal(await page.locator("#result").textContent(), "Nothing was sent yet.");
+		assert.equal(await page.locator("#log li").filter({ hasText: "secret" }).count(), 0);
+		await send(page);
+		await page.getByText("0 of 1 client answered, 1 of 1 node: operation has timed out.", { exact: true }).first().waitFor();
+	});
+
 	test("a node without a key says so", async (t) => {
 		const node = await serve(t, ["--demo"]);
 		const page = await open(t, `${node.url}/console`, { allowed: /status of 404/ });

@@ -71,8 +71,9 @@ async function signIn(focus) {
 
   setState("wait", "Asking…");
   try {
-    showNodes(await get("/api/nodes"));
+    const nodes = await get("/api/nodes");
     if (current !== session) return;
+    showNodes(nodes);
   } catch (error) {
     if (current !== session || isOver(error)) return;
     signOut(error.status === 404 ? "This node has no API key: start it with PEAL_API_KEY or --api-key-file."

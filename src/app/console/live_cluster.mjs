@@ -11,9 +11,11 @@ const BY_ITSELF = 1000;
 
 let known = null;
 let looking = false;
+let session = 0; /* what is answered after the key was forgotten is for nobody */
 let many = false;
 
 export const nodeNames = () => (known ? [...known.nodes.keys()] : []);
+export const isSilent = (name) => Boolean(known?.nodes.get(name)?.silent);
 export const ownName = () => (known ? known.own : "");
 
 /* --- nodes --------------------------------------------------------------------------------------- */
@@ -91,6 +93,7 @@ function roomItem(name) {
 
 export async function look() {
   const namespace = byId("look").value.trim() || "/";
+  const current = session;
 
   if (looking) return;
   looking = true;
@@ -99,6 +102,7 @@ export async function look() {
       get("/api/sockets", { namespace, limit: LIST_LIMIT }),
       get("/api/rooms", { namespace, limit: LIST_LIMIT }),
     ]);
+    if (current !== session) return;
     const count = clients.total ?? clients.sockets.length;
     const roomCount = rooms.total ?? rooms.rooms.length;
     const failed = clients.error ?? rooms.error;
@@ -111,10 +115,11 @@ export async function look() {
       byId("room-list").replaceChildren(...rooms.rooms.map(roomItem));
     byId("client-list").replaceChildren(...clients.sockets.map(clientItem));
   } catch (error) {
+    if (current !== session) return;
     if (error.status === 401) throw error;
     setText("look-summary", `It cannot be listed: ${error.message}.`);
   } finally {
-    looking = false;
+    if (current === session) looking = false;
   }
 }
 
@@ -124,7 +129,9 @@ export async function lookAgain() {
 
 /* Nothing that was shown to one key stays for the next. */
 export function resetCluster() {
+  session++;
   known = null;
+  looking = false;
   many = false;
   for (const id of ["nodes", "room-list", "client-list"]) byId(id).replaceChildren();
   for (const id of ["nodes-summary", "nodes-detail", "look-summary"]) setText(id, "");

@@ -2,7 +2,7 @@
  * The form that broadcasts, and what came of it.
  */
 import { get, post } from "./live_api.mjs";
-import { nodeNames, ownName } from "./live_cluster.mjs";
+import { isSilent, nodeNames, ownName } from "./live_cluster.mjs";
 import { byId, element, log, plural, setText, shortened } from "./live_page.mjs";
 
 const fields = ["event", "namespace", "args", "rooms", "except", "flags", "timeout"];
@@ -18,6 +18,7 @@ const TEXT_CEILING = 500;
 const COUNTED_ROOMS = 20;
 
 let busy = false;
+let session = 0; /* what is answered after the key was forgotten is for nobody */
 
 /* --- what was typed ------------------------------------------------------------------------------- */
 
@@ -82,13 +83,13 @@ async function countClients({ namespace, rooms = [], except = [] }) {
   }
 }
 
-function nodeRow(name, count, answered) {
+function nodeRow(name, count, result) {
   const row = element("tr");
   const head = element("th", name);
 
   head.scope = "row";
   row.append(head, element("td", count === undefined ? "–" : String(count)));
-  row.append(element("td", answered ? "answered" : "no answer", answered ? "good" : "bad"));
+  row.append(element("td", result, result === "answered" ? "good" : "bad"));
   return row;
 }
 
@@ -96,14 +97,15 @@ function showAnswers({ error, responses, clients, servers }, counts, order) {
   const missing = new Set(servers.missing);
   const names = order.flags.local ? [ownName()] : [...new Set([...nodeNames(), ...missing])];
   const rows = names.map((name) =>
-    nodeRow(name, counts ? (counts.get(name) ?? 0) : undefined, !missing.has(name)));
+    nodeRow(name, counts ? (counts.get(name) ?? 0) : undefined,
+      missing.has(name) ? "no answer" : isSilent(name) ? "silent" : "answered"));
   const summary = `${clients.answered} of ${plural(clients.expected, "client")} answered, ` +
     `${servers.answered} of ${plural(servers.expected, "node")}${error ? `: ${error}` : ""}.`;
   const listed = responses.slice(0, RESPONSE_LIMIT).map((one) =>
     element("li", shortened(JSON.stringify(one), TEXT_CEILING)));
 
   if (servers.unnamed_missing)
-    rows.push(nodeRow(`${plural(servers.unnamed_missing, "server")} without a name`, undefined, false));
+    rows.push(nodeRow(`${plural(servers.unnamed_missing, "server")} without a name`, undefined, "no answer"));
   if (responses.length > RESPONSE_LIMIT) listed.push(element("li", `and ${responses.length - RESPONSE_LIMIT} more`));
   if (!responses.length) listed.push(element("li", "none"));
   byId("result-nodes").replaceChildren(...rows);
@@ -140,6 +142,7 @@ export async function send() {
 
   if (!made) return;
   const { order, body } = made;
+  const current = session;
   busy = true;
   byId("answers").hidden = true;
   setText("result", order.timeout ? "Waiting for answers…" : "Sending…");
@@ -147,19 +150,23 @@ export async function send() {
     const counting = order.timeout ? countClients(order) : null;
     const answer = await post("/api/emit", body, (order.timeout ?? 0) + MARGIN_MS);
     const counts = await Promise.race([counting, new Promise((resolve) => setTimeout(resolve, COUNT_MS, null))]);
+    if (current !== session) return;
     log("note", "sent", shortened(`${order.event} ${whom(order)}`, TEXT_CEILING));
     if (order.timeout) showAnswers(answer, counts, order);
     else setText("result", `Handed over. The cluster is ${answer.cluster}.`);
   } catch (error) {
+    if (current !== session) return;
     if (error.status === 401) throw error;
     if (error.status >= 400 && error.code !== "interrupted") showRefusal(error);
     else showFailure(error);
   } finally {
-    busy = false;
+    if (current === session) busy = false;
   }
 }
 
 export function resetEmit() {
+  session++;
+  busy = false;
   byId("answers").hidden = true;
   setText("result", "Nothing was sent yet.");
   fields.forEach((name) => mark(name, ""));
