@@ -144,6 +144,7 @@ static int check_redis(const struct peal_settings *s, struct peal_usage *usage)
 		{ PEAL_GIVEN(s, redis_key), PEAL_OPTION_ID_redis_key },
 		{ PEAL_GIVEN(s, member_timeout), PEAL_OPTION_ID_member_timeout },
 		{ PEAL_GIVEN(s, request_timeout), PEAL_OPTION_ID_request_timeout },
+		{ s->forward.count > 0, PEAL_OPTION_ID_forward },
 	};
 
 	if (!s->redis)
@@ -297,6 +298,18 @@ static int check_cookie(const struct peal_settings *s, struct peal_usage *usage)
 	return 0;
 }
 
+static int check_backend(const struct peal_settings *s, struct peal_usage *usage)
+{
+	const struct needless needless[] = {
+		{ PEAL_GIVEN(s, forward_timeout), PEAL_OPTION_ID_forward_timeout },
+	};
+
+	if (s->forward.count)
+		return 0;
+	return refuse_needless(s, needless, sizeof(needless) / sizeof(*needless), "--forward",
+			       usage);
+}
+
 int peal_settings_check(const struct peal_settings *settings, struct peal_usage *usage)
 {
 	int r = check_server(settings, usage);
@@ -305,6 +318,8 @@ int peal_settings_check(const struct peal_settings *settings, struct peal_usage 
 		r = check_redis(settings, usage);
 	if (r == 0)
 		r = check_api(settings, usage);
+	if (r == 0)
+		r = check_backend(settings, usage);
 	if (r == 0)
 		r = check_engine(settings, usage);
 	if (r == 0)

@@ -83,6 +83,14 @@
 	boolean(console, false,                                                                    \
 		"serve a live view of the cluster at / and /console; it asks for the key, so it "  \
 		"needs --api-key or --api-key-file")                                               \
+	section("Backend")                                                                         \
+	list(forward, "[NS ]PATTERN", NULL, NULL,                                                  \
+	     "client events that the Node.js servers of the cluster get as the server-side event " \
+	     "peal:event, and may acknowledge: an event name, in which * is a run of characters "  \
+	     "without a colon. It is for the main namespace, unless one stands in front: "         \
+	     "'/chat *'; that of * means those that --namespace * accepts")                        \
+	number(forward_timeout, "MS", "ms", 5000, 1, PEAL_OPTION_DAY_MS,                           \
+	       "how long such an acknowledgement may take; then the client gets an error")         \
 	section("Access")                                                                          \
 	list(auth_key, "[NS ]ALG:FILE", NULL, NULL,                                                \
 	     "clients need a token (JWT) that this key signed: HS256 with a secret in the first "  \

@@ -45,6 +45,8 @@ int peal_prepare(const struct peal_settings *settings, struct peal_logging *logg
 				     settings->client_dir);
 	if (r == 0)
 		r = peal_access_new(settings, logging, &prepared->access, usage);
+	if (r == 0)
+		r = peal_forward_new(settings, logging, &prepared->forward, usage);
 	if (r == 0 && settings->redis)
 		r = peal_redis_settings_adapter(settings, &prepared->adapter, usage);
 	if (r > 0)
@@ -57,5 +59,6 @@ void peal_prepared_deinit(struct peal_prepared *prepared)
 	peal_secret_free(prepared->api_key);
 	peal_adapter_free(prepared->adapter);
 	peal_access_free(prepared->access);
+	peal_forward_free(prepared->forward);
 	*prepared = (struct peal_prepared){ 0 };
 }

@@ -8,12 +8,14 @@
 #include <peal/adapter.h>
 
 #include "access/access.h"
+#include "hooks/forward.h"
 #include "logging.h"
 #include "options.h"
 
 struct peal_prepared {
 	char *api_key;		      /* from wherever; NULL: none */
 	struct peal_access *access;   /* goes after the node and before the base */
+	struct peal_forward *forward; /* goes after the node; NULL: nothing is forwarded */
 	struct peal_adapter *adapter; /* NULL: the node is alone; whoever takes it clears this */
 };
 

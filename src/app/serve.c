@@ -322,7 +322,8 @@ static int run(struct server *server)
 	if (r != 0)
 		return fail(server, "the node cannot be made", r);
 	r = peal_serve_namespaces(server->node, server->base, server->settings,
-				  server->prepared.access, &server->logging);
+				  server->prepared.access, server->prepared.forward,
+				  &server->logging);
 	if (r == 0)
 		r = serve_client(server);
 	if (r == 0)
@@ -334,6 +335,8 @@ static int run(struct server *server)
 		r = peal_health_attach(&server->place);
 	if (r == 0)
 		r = peal_metrics_attach(&server->metrics, &server->place);
+	if (r == 0 && server->prepared.forward)
+		peal_metrics_add(&server->metrics, peal_forward_metrics(server->prepared.forward));
 	if (r == 0)
 		r = serve_api(server);
 	if (r != 0)

@@ -14,8 +14,21 @@ struct making {
 	struct event_base *base;
 	const struct peal_settings *settings;
 	struct peal_access *access;
+	struct peal_forward *forward;
 	struct peal_logging *logging;
 };
+
+/* Who may refuse an event comes before who sends it on. */
+static int attach(const struct making *making, struct peal_namespace *ns, const char *name)
+{
+	int r = making->settings->demo ? peal_demo_attach(ns) : 0;
+
+	if (r == 0)
+		r = peal_access_attach(making->access, making->base, ns, name);
+	if (r == 0)
+		r = peal_forward_attach(making->forward, ns, name);
+	return r;
+}
 
 static int serve_one(const struct making *making, const char *name)
 {
@@ -27,9 +40,7 @@ static int serve_one(const struct making *making, const char *name)
 				 PEAL_LOGGING_TEXT("namespace", name));
 		return -EINVAL;
 	}
-	if (making->settings->demo && peal_demo_attach(ns) < 0)
-		return -ENOMEM;
-	return peal_access_attach(making->access, making->base, ns, name);
+	return attach(making, ns, name);
 }
 
 /* A name that is there twice would get its handlers twice. */
@@ -45,14 +56,12 @@ static bool is_repeated(const struct peal_settings_list *names, size_t index)
 
 int peal_serve_namespaces(struct peal_node *node, struct event_base *base,
 			  const struct peal_settings *settings, struct peal_access *access,
-			  struct peal_logging *logging)
+			  struct peal_forward *forward, struct peal_logging *logging)
 {
-	const struct making making = { node, base, settings, access, logging };
+	const struct making making = { node, base, settings, access, forward, logging };
 	const struct peal_settings_list *names = &settings->namespace;
-	int r = settings->demo ? peal_demo_attach(peal_io(node)) : 0;
+	int r = attach(&making, peal_io(node), "/");
 
-	if (r == 0)
-		r = peal_access_attach(access, base, peal_io(node), "/");
 	/* Fixed names first: one that exists is not left to the rule of *. */
 	for (int pass = 0; pass <= 1; pass++) {
 		for (size_t i = 0; r == 0 && i < names->count; i++) {

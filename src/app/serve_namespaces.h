@@ -7,6 +7,7 @@
 #include <peal/node.h>
 
 #include "access/access.h"
+#include "hooks/forward.h"
 #include "logging.h"
 #include "options.h"
 
@@ -16,6 +17,7 @@ struct event_base;
  * name is the reason. */
 int peal_serve_namespaces(struct peal_node *node, struct event_base *base,
 			  const struct peal_settings *settings, struct peal_access *access,
-			  struct peal_logging *logging) __attribute__((warn_unused_result));
+			  struct peal_forward *forward, struct peal_logging *logging)
+	__attribute__((warn_unused_result));
 
 #endif

@@ -40,7 +40,7 @@ test("every member of stats.h is in /metrics, under its name or in a table of me
 });
 
 test("docs/metrics.md lists every metric with its type and labels, and no others", async (t) => {
-	const { nodes: [node] } = await startNodes(t, 1);
+	const { nodes: [node] } = await startNodes(t, 1, ["--forward", "x"]);
 	const families = await until(async () => {
 		const { families } = await metricsOf(node);
 		return families.has("peal_cluster_echo_age_seconds") && families;

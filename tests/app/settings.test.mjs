@@ -103,7 +103,7 @@ const values = {
 	"cookie-http-only": false, "cookie-secure": true, "cookie-same-site": "strict", "demo": true, "console": true, "log-level": "debug",
 	// Nothing listens on port 1: the node goes on without its cluster.
 	"redis": "redis://127.0.0.1:1", "redis-prefix": "other", "redis-interest": "rooms", "redis-user": "who", "redis-password": "geheim",
-	"member-timeout": 4000, "request-timeout": 6000, "api-key": "geheim", "sid-prefix": "n-1",
+	"member-timeout": 4000, "request-timeout": 6000, "forward": "x", "forward-timeout": 7000, "api-key": "geheim", "sid-prefix": "n-1",
 };
 
 async function assertValuesHold(t, node) {
@@ -133,6 +133,7 @@ async function assertValuesHold(t, node) {
 	for (const namespace of ["/", "/one", "/two"])
 		await connected(node, { namespace, path: "/live", transports: ["polling"] });
 	assert.equal((await node.get("/")).status, 200); // the page of --demo
+	assert.match((await node.get("/metrics")).body, /^peal_forwarded_events_waiting 0$/m);
 	assert.equal((await node.get("/console")).status, 200);
 }
 
