@@ -148,10 +148,10 @@ test("what the limit of a client refuses is not sent on", async (t) => {
 	const redis = await startRedis(t);
 	const { heard } = await backend(t, redis, (event, callback) => callback?.("fine"));
 	const node = await serve(t, ["--redis", redis.url, "--forward", "*", "--client-events-per-second", "1"]);
-	const answers = await Promise.all(await connected(node, websocket).then((socket) => Array.from({ length: 20 }, (_, i) => ask(socket, "x", i))));
+	const answers = await Promise.all(await connected(node, websocket).then((socket) => [1, 2, 3].map((i) => ask(socket, "x", i))));
 	const passed = answers.filter((answer) => answer === "fine").length;
-	assert.equal(answers.filter((answer) => answer?.error?.code === "rate_limited").length, 20 - passed, JSON.stringify(answers));
-	assert.ok(passed < 20);
+	assert.equal(answers.filter((answer) => answer?.error?.code === "rate_limited").length, 3 - passed, JSON.stringify(answers));
+	assert.ok(passed < 3);
 	assert.equal(heard.length, passed);
 });
 
