@@ -27,7 +27,7 @@ LIBRARIES = {
 
 # What libc and the compiler bring. The first list computes, the second reaches the kernel or looks at the clock.
 PURE = """assert ctype emmintrin errno float inttypes iso646 limits locale math stdalign stdarg stdbool stddef stdint
-    stdio stdlib stdnoreturn string strings wchar wctype regex""".split()
+    search stdio stdlib stdnoreturn string strings wchar wctype regex""".split()
 KERNEL = """dirent fcntl getopt grp ifaddrs netdb poll pthread pwd sched semaphore signal spawn stdatomic sysexits
     syslog termios threads time unistd""".split()
 KERNEL_FOLDERS = ("sys/", "netinet/", "arpa/", "net/", "linux/", "bits/")
