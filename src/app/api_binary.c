@@ -243,16 +243,12 @@ static bool is_placeholder(const char *at, const char *end, unsigned *ret_num, c
  * again and again wrote that by hand, and would have its answer grow by the product: only the first
  * is replaced, the others stay as they are.
  */
-void peal_api_args_put(FILE *stream, const struct peal_args *args)
+static void put(FILE *stream, const struct peal_args *args, const char *at, size_t length)
 {
 	bool written[ATTACHMENTS] = { false };
-	size_t length = 0, attachments = args ? peal_args_attachment_count(args) : 0;
-	const char *at = args ? peal_args_item(args, 0, &length) : NULL, *end;
+	size_t attachments = peal_args_attachment_count(args);
+	const char *end;
 
-	if (!at) {
-		fputs("null", stream);
-		return;
-	}
 	if (!attachments) {
 		fwrite(at, 1, length, stream);
 		return;
@@ -279,4 +275,23 @@ void peal_api_args_put(FILE *stream, const struct peal_args *args)
 			fputc(*at++, stream);
 		}
 	}
+}
+
+void peal_api_args_put(FILE *stream, const struct peal_args *args)
+{
+	size_t length = 0;
+	const char *at = args ? peal_args_item(args, 0, &length) : NULL;
+
+	if (at)
+		put(stream, args, at, length);
+	else
+		fputs("null", stream);
+}
+
+void peal_api_args_put_all(FILE *stream, const struct peal_args *args)
+{
+	size_t length;
+	const char *at = peal_args_text(args, &length);
+
+	put(stream, args, at, length);
 }

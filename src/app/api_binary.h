@@ -19,5 +19,7 @@ int peal_api_args_read(struct peal_piece array, struct peal_args **ret_args, con
 
 /* Writes the first argument; null when there is none. */
 void peal_api_args_put(FILE *stream, const struct peal_args *args);
+/* Writes all arguments, separated by commas. */
+void peal_api_args_put_all(FILE *stream, const struct peal_args *args);
 
 #endif

@@ -26,7 +26,7 @@ static int attach(const struct making *making, struct peal_namespace *ns, const 
 	if (r == 0)
 		r = peal_access_attach(making->access, making->base, ns, name);
 	if (r == 0)
-		r = peal_forward_attach(making->forward, ns, name);
+		r = peal_forward_attach(making->forward, NULL, ns, name);
 	return r;
 }
 

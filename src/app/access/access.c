@@ -11,13 +11,13 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <peal/peal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "../api_json.h"
 #include "expiry.h"
+#include "identity.h"
 #include "limits.h"
 #include "policy.h"
 #include "rules.h"
@@ -103,19 +103,6 @@ static int check_token(const struct guard *guard, struct peal_piece piece, int64
 				ret_reason);
 }
 
-static bool join(struct peal_socket *socket, const struct peal_token *token)
-{
-	char room[sizeof(PEAL_TOKEN_USER_ROOM) + PEAL_TOKEN_USER_BYTES];
-
-	snprintf(room, sizeof(room), PEAL_TOKEN_USER_ROOM "%s", token->user);
-	if (peal_socket_join(socket, room) != 0)
-		return false;
-	for (size_t i = 0; i < token->rooms.count; i++)
-		if (peal_socket_join(socket, token->rooms.items[i]) != 0)
-			return false;
-	return true;
-}
-
 static void admit(const struct guard *guard, struct peal_socket *socket, struct peal_next *next,
 		  const struct peal_token *token, int64_t now)
 {
@@ -123,7 +110,8 @@ static void admit(const struct guard *guard, struct peal_socket *socket, struct 
 	int64_t end =
 		token->expires > now ? token->expires : token->expires + PEAL_TOKEN_SKEW_SECONDS;
 
-	if (peal_socket_set_data(socket, token->data) != 0 || !join(socket, token)) {
+	if (peal_socket_set_data(socket, token->data) != 0 ||
+	    peal_identity_join(socket, token->user, &token->rooms) != 0) {
 		refuse(guard, socket, next, DATA("internal"), "no memory");
 		return;
 	}

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../api_json.h"
+#include "identity.h"
 #include "pattern.h"
 #include "space.h"
 #include "token.h"
@@ -131,19 +132,15 @@ static const struct refusal *read_wish(const struct peal_event *event, struct wi
 
 /* --- what is allowed ------------------------------------------------------------------------- */
 
-/* The user of a token is the first member of its data. Return: 0 with NULL for a client without
- * one; -ENOMEM. */
+/* Return: 0 with NULL for a client without one; -ENOMEM. */
 static int find_user(const struct peal_socket *socket, char **ret_user)
 {
-	const char *data = peal_socket_data(socket);
-	struct peal_piece key, value;
-	struct peal_pieces walk = peal_piece_into((struct peal_piece){ data, strlen(data) });
+	struct peal_piece user;
 
 	*ret_user = NULL;
-	if (!peal_piece_next(&walk, &key, &value) || !peal_piece_is(key, "user") ||
-	    *value.at != '"')
+	if (!peal_identity_user(socket, &user))
 		return 0;
-	*ret_user = peal_piece_string(value);
+	*ret_user = peal_piece_string(user);
 	return *ret_user ? 0 : -ENOMEM;
 }
 

@@ -13,6 +13,7 @@
 #include "../logging.h"
 #include "../metrics.h"
 #include "../options.h"
+#include "event_rules.h"
 
 struct peal_forward;
 
@@ -32,13 +33,15 @@ void peal_forward_free(struct peal_forward *forward);
 /**
  * peal_forward_attach() - forward events of the clients of a namespace
  * @forward: NULL is fine
- * @name:    as --namespace has it; "*" for the parent of all that this accepts
+ * @before:  events that somebody else handles; borrowed as long as @forward lives; NULL: none
+ * @name:    as --namespace has it; "*" for the parent of all that this accepts; borrowed too
  *
  * To be called after all that may refuse an event.
  *
  * Return: 0; -ENOMEM.
  */
-int peal_forward_attach(struct peal_forward *forward, struct peal_namespace *ns, const char *name)
+int peal_forward_attach(struct peal_forward *forward, const struct peal_event_rules *before,
+			struct peal_namespace *ns, const char *name)
 	__attribute__((warn_unused_result));
 
 /* What was counted. Belongs to @forward, which is not NULL. */
