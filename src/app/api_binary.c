@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base64std.h"
+
 /* What an event may carry; peal_args_new_from_json() has the same ceiling. */
 #define ATTACHMENTS 10
 /* {"_placeholder":true,"num":9} is longer than {"$binary":""}. */
 #define PLACEHOLDER_BYTES 32
-
-static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static const char WRONG_FORM[] = "\"$binary\" stands alone in its object, with base64 as its value";
 static const char WRONG_BASE64[] = "\"$binary\" is not base64 with its padding";
@@ -29,61 +29,6 @@ struct reader {
 	struct peal_bytes attachments[ATTACHMENTS];
 	size_t count;
 };
-
-/* --- base64 --------------------------------------------------------------------------------- */
-
-static int digit(char c)
-{
-	const char *found = c ? strchr(base64, c) : NULL;
-
-	return found ? (int)(found - base64) : -1;
-}
-
-/* The standard alphabet with padding, and no bits left over: there is one way to write a value.
- * Return: false when it is not that. */
-static bool decode(const char *text, unsigned char *out, size_t *ret_length)
-{
-	size_t length = strlen(text), padding = 0, written = 0;
-
-	if (length % 4)
-		return false;
-	while (padding < 2 && padding < length && text[length - 1 - padding] == '=')
-		padding++;
-	for (size_t i = 0; i < length; i += 4) {
-		size_t digits = i + 4 == length ? 4 - padding : 4;
-		unsigned bits = 0;
-
-		for (size_t j = 0; j < 4; j++) {
-			int value = j < digits ? digit(text[i + j]) : 0;
-
-			if (value < 0)
-				return false;
-			bits = bits << 6 | (unsigned)value;
-		}
-		if ((digits == 2 && (bits & 0xffff)) || (digits == 3 && (bits & 0xff)))
-			return false;
-		for (size_t j = 0; j + 1 < digits; j++)
-			out[written++] = (unsigned char)(bits >> (16 - 8 * j));
-	}
-	*ret_length = written;
-	return true;
-}
-
-static void put_base64(FILE *stream, const void *bytes, size_t length)
-{
-	const unsigned char *in = bytes;
-
-	for (size_t i = 0; i < length; i += 3) {
-		size_t rest = length - i < 3 ? length - i : 3;
-		unsigned bits = (unsigned)in[i] << 16 | (rest > 1 ? (unsigned)in[i + 1] << 8 : 0) |
-				(rest > 2 ? in[i + 2] : 0);
-
-		fputc(base64[bits >> 18], stream);
-		fputc(base64[bits >> 12 & 63], stream);
-		fputc(rest > 1 ? base64[bits >> 6 & 63] : '=', stream);
-		fputc(rest > 2 ? base64[bits & 63] : '=', stream);
-	}
-}
 
 /* --- in -------------------------------------------------------------------------------------- */
 
@@ -128,7 +73,7 @@ static int take_binary(struct reader *reader, const char **ret_wrong)
 	if (!text)
 		return errno ? -ENOMEM : PEAL_EMIT_E_INVALID;
 	decoded = malloc(strlen(text) + 1);
-	if (!decoded || !decode(text, decoded, &bytes->length)) {
+	if (!decoded || !peal_base64std_decode(text, decoded, &bytes->length)) {
 		bool memory = decoded != NULL;
 
 		free(decoded);
@@ -268,7 +213,7 @@ static void put(FILE *stream, const struct peal_args *args, const char *at, size
 
 			written[num] = true;
 			fputs("{\"$binary\":\"", stream);
-			put_base64(stream, bytes.bytes, bytes.length);
+			peal_base64std_put(stream, bytes.bytes, bytes.length);
 			fputs("\"}", stream);
 			at = behind;
 		} else {

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "clock.h"
 #include "pace.h"
 
 /* How often sessions are sent away; and how often it is looked whether the last ones have gone. */
@@ -27,14 +27,6 @@ struct peal_drain {
 	size_t total;	 /* sessions that were there when the sending began */
 	unsigned tenths; /* of them that have gone, as was logged last */
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -96,7 +88,7 @@ static void send_away(struct peal_drain *drain, uint64_t now)
 static void on_timer(evutil_socket_t fd, short events, void *userdata)
 {
 	struct peal_drain *drain = userdata;
-	uint64_t now = now_ms();
+	uint64_t now = peal_clock_ms();
 
 	(void)fd, (void)events;
 	if (drain->state == PAUSING && now < drain->pause_end_ms && now < drain->pace.end_ms) {
@@ -144,7 +136,7 @@ void peal_drain_free(struct peal_drain *drain)
 
 void peal_drain_begin(struct peal_drain *drain, unsigned seconds)
 {
-	uint64_t now = now_ms(), time_ms = (uint64_t)seconds * 1000, pause_end;
+	uint64_t now = peal_clock_ms(), time_ms = (uint64_t)seconds * 1000, pause_end;
 
 	if (drain->state == OVER)
 		return;
@@ -168,7 +160,7 @@ void peal_drain_begin(struct peal_drain *drain, unsigned seconds)
 
 unsigned peal_drain_left(const struct peal_drain *drain)
 {
-	uint64_t now = now_ms();
+	uint64_t now = peal_clock_ms();
 
 	if (drain->state == IDLE || drain->state == OVER || now >= drain->end_ms)
 		return 0;

@@ -298,14 +298,45 @@ static int check_cookie(const struct peal_settings *s, struct peal_usage *usage)
 	return 0;
 }
 
+static int check_webhooks(const struct peal_settings *s, struct peal_usage *usage)
+{
+	const struct needless needless[] = {
+		{ PEAL_GIVEN(s, webhook_secret), PEAL_OPTION_ID_webhook_secret },
+		{ PEAL_GIVEN(s, webhook_secret_file), PEAL_OPTION_ID_webhook_secret_file },
+		{ PEAL_GIVEN(s, webhook_ca), PEAL_OPTION_ID_webhook_ca },
+		{ s->webhook_connect.count > 0, PEAL_OPTION_ID_webhook_connect },
+		{ s->webhook_event.count > 0, PEAL_OPTION_ID_webhook_event },
+		{ s->webhook_disconnect.count > 0, PEAL_OPTION_ID_webhook_disconnect },
+		{ PEAL_GIVEN(s, webhook_unavailable), PEAL_OPTION_ID_webhook_unavailable },
+		{ PEAL_GIVEN(s, webhook_timeout), PEAL_OPTION_ID_webhook_timeout },
+		{ PEAL_GIVEN(s, webhook_retry_seconds), PEAL_OPTION_ID_webhook_retry_seconds },
+		{ PEAL_GIVEN(s, webhook_queue_bytes), PEAL_OPTION_ID_webhook_queue_bytes },
+		{ PEAL_GIVEN(s, webhook_connections), PEAL_OPTION_ID_webhook_connections },
+	};
+
+	if (!s->webhook_url)
+		return refuse_needless(s, needless, sizeof(needless) / sizeof(*needless),
+				       "--webhook-url", usage);
+	if (!s->webhook_connect.count && !s->webhook_event.count && !s->webhook_disconnect.count)
+		return peal_usage_about(
+			usage, s, webhook_url,
+			"does nothing without --webhook-connect, --webhook-event or "
+			"--webhook-disconnect");
+	if (PEAL_GIVEN(s, webhook_unavailable) && !s->webhook_connect.count)
+		return peal_usage_about(usage, s, webhook_unavailable,
+					"does nothing without --webhook-connect");
+	return 0;
+}
+
 static int check_backend(const struct peal_settings *s, struct peal_usage *usage)
 {
 	const struct needless needless[] = {
 		{ PEAL_GIVEN(s, forward_timeout), PEAL_OPTION_ID_forward_timeout },
 	};
+	int r = check_webhooks(s, usage);
 
-	if (s->forward.count)
-		return 0;
+	if (r != 0 || s->forward.count)
+		return r;
 	return refuse_needless(s, needless, sizeof(needless) / sizeof(*needless), "--forward",
 			       usage);
 }

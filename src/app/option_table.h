@@ -84,6 +84,39 @@
 		"serve a live view of the cluster at / and /console; it asks for the key, so it "  \
 		"needs --api-key or --api-key-file")                                               \
 	section("Backend")                                                                         \
+	text(webhook_url, "URL", NULL,                                                             \
+	     "ask and tell your backend here, with signed POST requests, what the settings below " \
+	     "name: http:// or https://")                                                          \
+	text(webhook_secret, "TEXT", NULL,                                                         \
+	     "what requests are signed with: 24 to 64 bytes in base64; others can see flags, so "  \
+	     "better a variable or a file")                                                        \
+	text(webhook_secret_file, "FILE", NULL, "read the secret from the first line of a file")   \
+	text(webhook_ca, "FILE", NULL,                                                             \
+	     "certificates that the one of the backend must come from; without it, those of the "  \
+	     "system")                                                                             \
+	list(webhook_connect, "NS", NULL, NULL,                                                    \
+	     "ask the backend about each client that wants to connect to this namespace; it may "  \
+	     "refuse, and name user, rooms and data")                                              \
+	list(webhook_event, "[NS ]PATTERN", NULL, NULL,                                            \
+	     "client events that the backend gets, and may acknowledge: an event name, in which "  \
+	     "* is a run of characters without a colon. It is for the main namespace, unless one " \
+	     "stands in front: '/chat *'; that of * means those that --namespace * accepts")       \
+	list(webhook_disconnect, "NS", NULL, NULL,                                                 \
+	     "tell the backend about each client that leaves this namespace")                      \
+	choice(webhook_unavailable, "refuse,allow", "refuse",                                      \
+	       "clients that the backend could not be asked about in time are refused or let in")  \
+	number(webhook_timeout, "MS", "ms", 5000, 100, 600000,                                     \
+	       "how long the backend may take: for one request, until a client is connected, and " \
+	       "for an acknowledgement; then the client gets an error")                            \
+	number(webhook_retry_seconds, "SECONDS", "s", 30, 0, 86400,                                \
+	       "how long events and disconnects are kept that the backend does not take; they "    \
+	       "are sent again with growing pauses")                                               \
+	number(webhook_queue_bytes, "BYTES", "bytes", 16777216, 65536, 1073741824,                 \
+	       "what may wait for the backend; of connects that it is asked about, and of events " \
+	       "and disconnects, so much each")                                                    \
+	number(webhook_connections, "COUNT", "requests", 8, 1, 64,                                 \
+	       "requests that may be under way at a time; of connects, and of events and "         \
+	       "disconnects, so many each")                                                        \
 	list(forward, "[NS ]PATTERN", NULL, NULL,                                                  \
 	     "client events that the Node.js servers of the cluster get as the server-side event " \
 	     "peal:event, and may acknowledge: an event name, in which * is a run of characters "  \
@@ -218,6 +251,17 @@
 	X(auth_optional, access)             \
 	X(allow_join, access)                \
 	X(client_rooms, access)              \
+	X(webhook_url, webhooks)             \
+	X(webhook_secret, webhooks)          \
+	X(webhook_secret_file, webhooks)     \
+	X(webhook_ca, webhooks)              \
+	X(webhook_connect, webhooks)         \
+	X(webhook_event, webhooks)           \
+	X(webhook_disconnect, webhooks)      \
+	X(webhook_unavailable, webhooks)     \
+	X(webhook_timeout, webhooks)         \
+	X(webhook_retry_seconds, webhooks)   \
+	X(webhook_queue_bytes, webhooks)     \
 	X(max_clients, clients)              \
 	X(trusted_proxy, proxies)            \
 	X(drain_seconds, later)              \
@@ -240,6 +284,7 @@
 	X("redis")             \
 	X("redis_password")    \
 	X("auth_secret")       \
+	X("webhook_secret")    \
 	X("api_key")
 
 /* Variables of the other commands, which `peal serve` leaves alone. */

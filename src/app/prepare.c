@@ -47,6 +47,8 @@ int peal_prepare(const struct peal_settings *settings, struct peal_logging *logg
 		r = peal_access_new(settings, logging, &prepared->access, usage);
 	if (r == 0)
 		r = peal_forward_new(settings, logging, &prepared->forward, usage);
+	if (r == 0)
+		r = peal_webhooks_new(settings, logging, &prepared->webhooks, usage);
 	if (r == 0 && settings->redis)
 		r = peal_redis_settings_adapter(settings, &prepared->adapter, usage);
 	if (r > 0)
@@ -60,5 +62,6 @@ void peal_prepared_deinit(struct peal_prepared *prepared)
 	peal_adapter_free(prepared->adapter);
 	peal_access_free(prepared->access);
 	peal_forward_free(prepared->forward);
+	peal_webhooks_free(prepared->webhooks);
 	*prepared = (struct peal_prepared){ 0 };
 }

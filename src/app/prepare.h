@@ -9,14 +9,16 @@
 
 #include "access/access.h"
 #include "hooks/forward.h"
+#include "hooks/webhooks.h"
 #include "logging.h"
 #include "options.h"
 
 struct peal_prepared {
-	char *api_key;		      /* from wherever; NULL: none */
-	struct peal_access *access;   /* goes after the node and before the base */
-	struct peal_forward *forward; /* goes after the node; NULL: nothing is forwarded */
-	struct peal_adapter *adapter; /* NULL: the node is alone; whoever takes it clears this */
+	char *api_key;			/* from wherever; NULL: none */
+	struct peal_access *access;	/* goes after the node and before the base */
+	struct peal_forward *forward;	/* goes after the node; NULL: nothing is forwarded */
+	struct peal_webhooks *webhooks; /* as `access`, and after `forward`; NULL: there are none */
+	struct peal_adapter *adapter;	/* NULL: the node is alone; whoever takes it clears this */
 };
 
 /* @logging: used as long as the result lives. Return: 0; -ENOMEM; PEAL_USAGE_WRONG.

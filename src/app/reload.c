@@ -42,6 +42,11 @@ static int change_access(struct peal_reload *reload, const struct peal_prepared 
 	return peal_access_change(*reload->access, prepared->access);
 }
 
+static int change_webhooks(struct peal_reload *reload, const struct peal_prepared *prepared)
+{
+	return peal_webhooks_change(*reload->webhooks, prepared->webhooks);
+}
+
 static int change_proxies(struct peal_reload *reload, const struct peal_prepared *prepared)
 {
 	const struct peal_settings_list *list = &reload->settings->trusted_proxy;
@@ -93,7 +98,8 @@ static int change_logging(struct peal_reload *reload, const struct peal_prepared
 	return 0;
 }
 
-#define GROUPS(X) X(access) X(clients) X(rate) X(proxies) X(cors) X(key) X(logging) X(later)
+#define GROUPS(X) \
+	X(access) X(webhooks) X(clients) X(rate) X(proxies) X(cors) X(key) X(logging) X(later)
 
 enum group {
 	NO_GROUP,
@@ -225,7 +231,9 @@ static void say(struct peal_reload *reload, enum peal_log_level level, const cha
 static void change(struct peal_reload *reload, const struct peal_settings *old,
 		   const struct peal_prepared *prepared, int results[GROUP_COUNT])
 {
-	bool differs[GROUP_COUNT] = { [GROUP_key] = true, [GROUP_access] = true };
+	bool differs[GROUP_COUNT] = {
+		[GROUP_key] = true, [GROUP_access] = true, [GROUP_webhooks] = true
+	};
 
 	for (const struct peal_option *option = peal_options; option->name; option++)
 		if (option->kind != PEAL_OPTION_SECTION &&
@@ -277,6 +285,8 @@ static void tell(struct peal_reload *reload, struct peal_settings *next,
 	if (results[GROUP_access] == 1 && !told[GROUP_access])
 		tell_keys(reload, reload->settings->auth_key.count ? "authKey" : "authSecretFile",
 			  sums);
+	if (results[GROUP_webhooks] == 1 && !told[GROUP_webhooks])
+		tell_keys(reload, "webhookSecretFile", sums);
 }
 
 static void set_logging(struct peal_reload *reload, enum peal_log_level level)

@@ -6,6 +6,7 @@
 
 #include "access/access.h"
 #include "api.h"
+#include "hooks/webhooks.h"
 #include "logging.h"
 #include "options.h"
 #include "place.h"
@@ -21,6 +22,7 @@ struct peal_reload {
 	int (*open_api)(const char *key, void *context); /* makes it. Return: 0; -errno */
 	void *context;
 	struct peal_access **access;
+	struct peal_webhooks **webhooks;
 };
 
 /*

@@ -18,6 +18,7 @@
 
 #include "api.h"
 #include "client_files.h"
+#include "clock.h"
 #include "console.h"
 #include "drain.h"
 #include "health.h"
@@ -49,6 +50,7 @@ struct server {
 	struct peal_place place;       /* of everything beside Socket.IO */
 	struct peal_prepared prepared; /* until the node and the API have it */
 	struct peal_reload reload;
+	uint64_t cut_ms; /* when what is open then is cut */
 	bool at_terminal;
 	bool stopping;
 };
@@ -63,21 +65,35 @@ static int fail(struct server *server, const char *message, int r)
 /* --- the end
  * -------------------------------------------------------------------------------------- */
 
-static void on_closed(struct peal_node *node, void *userdata)
+static void on_told(void *userdata)
 {
 	struct server *server = userdata;
 
-	(void)node;
 	event_base_loopbreak(server->base);
+}
+
+/* What is left of the time is for telling the backend who has gone. */
+static void on_closed(struct peal_node *node, void *userdata)
+{
+	struct server *server = userdata;
+	uint64_t now_ms = peal_clock_ms();
+	unsigned left = now_ms < server->cut_ms ? (unsigned)(server->cut_ms - now_ms) : 0;
+
+	(void)node;
+	if (server->prepared.webhooks)
+		peal_webhooks_finish(server->prepared.webhooks, left, on_told, server);
+	else
+		on_told(server);
 }
 
 static void on_drained(void *userdata)
 {
 	struct server *server = userdata;
+	unsigned timeout_ms = (unsigned)server->settings->shutdown_seconds * 1000;
 
+	server->cut_ms = peal_clock_ms() + timeout_ms;
 	/* Without memory nobody would tell that it is closed. */
-	if (peal_node_close(server->node, (unsigned)server->settings->shutdown_seconds * 1000,
-			    on_closed, server) != 0)
+	if (peal_node_close(server->node, timeout_ms, on_closed, server) != 0)
 		event_base_loopexit(server->base, NULL);
 	peal_api_close(server->api);
 }
@@ -321,8 +337,7 @@ static int run(struct server *server)
 	}
 	if (r != 0)
 		return fail(server, "the node cannot be made", r);
-	r = peal_serve_namespaces(server->node, server->base, server->settings,
-				  server->prepared.access, server->prepared.forward,
+	r = peal_serve_namespaces(server->node, server->base, server->settings, &server->prepared,
 				  &server->logging);
 	if (r == 0)
 		r = serve_client(server);
@@ -337,6 +352,9 @@ static int run(struct server *server)
 		r = peal_metrics_attach(&server->metrics, &server->place);
 	if (r == 0 && server->prepared.forward)
 		peal_metrics_add(&server->metrics, peal_forward_metrics(server->prepared.forward));
+	if (r == 0 && server->prepared.webhooks)
+		peal_metrics_add(&server->metrics,
+				 peal_webhooks_metrics(server->prepared.webhooks));
 	if (r == 0)
 		r = serve_api(server);
 	if (r != 0)
@@ -388,6 +406,7 @@ int peal_serve(struct peal_settings *settings, const struct peal_flags *flags)
 		.open_api = open_api,
 		.context = &server,
 		.access = &server.prepared.access,
+		.webhooks = &server.prepared.webhooks,
 	};
 
 	/* A client that resets its connection must not end the process, nor a log that is closed.

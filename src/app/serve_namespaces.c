@@ -13,20 +13,23 @@ struct making {
 	struct peal_node *node;
 	struct event_base *base;
 	const struct peal_settings *settings;
-	struct peal_access *access;
-	struct peal_forward *forward;
+	const struct peal_prepared *prepared;
 	struct peal_logging *logging;
 };
 
 /* Who may refuse an event comes before who sends it on. */
 static int attach(const struct making *making, struct peal_namespace *ns, const char *name)
 {
+	const struct peal_prepared *prepared = making->prepared;
 	int r = making->settings->demo ? peal_demo_attach(ns) : 0;
 
 	if (r == 0)
-		r = peal_access_attach(making->access, making->base, ns, name);
+		r = peal_access_attach(prepared->access, making->base, ns, name);
 	if (r == 0)
-		r = peal_forward_attach(making->forward, NULL, ns, name);
+		r = peal_webhooks_attach(prepared->webhooks, ns, name);
+	if (r == 0)
+		r = peal_forward_attach(prepared->forward, peal_webhooks_events(prepared->webhooks),
+					ns, name);
 	return r;
 }
 
@@ -55,12 +58,15 @@ static bool is_repeated(const struct peal_settings_list *names, size_t index)
 }
 
 int peal_serve_namespaces(struct peal_node *node, struct event_base *base,
-			  const struct peal_settings *settings, struct peal_access *access,
-			  struct peal_forward *forward, struct peal_logging *logging)
+			  const struct peal_settings *settings,
+			  const struct peal_prepared *prepared, struct peal_logging *logging)
 {
-	const struct making making = { node, base, settings, access, forward, logging };
+	const struct making making = { node, base, settings, prepared, logging };
 	const struct peal_settings_list *names = &settings->namespace;
-	int r = attach(&making, peal_io(node), "/");
+	int r = peal_webhooks_start(prepared->webhooks, base);
+
+	if (r == 0)
+		r = attach(&making, peal_io(node), "/");
 
 	/* Fixed names first: one that exists is not left to the rule of *. */
 	for (int pass = 0; pass <= 1; pass++) {

@@ -6,18 +6,17 @@
 
 #include <peal/node.h>
 
-#include "access/access.h"
-#include "hooks/forward.h"
 #include "logging.h"
 #include "options.h"
+#include "prepare.h"
 
 struct event_base;
 
 /* Makes them, with the handlers that they get. Return: 0; -errno, with a line in the log where the
  * name is the reason. */
 int peal_serve_namespaces(struct peal_node *node, struct event_base *base,
-			  const struct peal_settings *settings, struct peal_access *access,
-			  struct peal_forward *forward, struct peal_logging *logging)
+			  const struct peal_settings *settings,
+			  const struct peal_prepared *prepared, struct peal_logging *logging)
 	__attribute__((warn_unused_result));
 
 #endif

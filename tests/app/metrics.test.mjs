@@ -13,6 +13,9 @@ const withKey = { env: { PEAL_API_KEY: key } };
 const headerFile = readFileSync(`${root}include/peal/stats.h`, "utf8");
 const members = [...headerFile.matchAll(/X\((counter|gauge), ([a-z0-9_]+),/g)].map(([, type, name]) => ({ type, name }));
 
+// Settings with metrics of their own.
+const everything = ["--forward", "x", "--webhook-url", "http://127.0.0.1:1/", "--webhook-secret", "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "--webhook-event", "y"];
+
 // What a command is answered by Redis, as text.
 async function tellRedis(redis, command) {
 	const socket = net.connect(redis.port, "127.0.0.1");
@@ -40,7 +43,7 @@ test("every member of stats.h is in /metrics, under its name or in a table of me
 });
 
 test("docs/metrics.md lists every metric with its type and labels, and no others", async (t) => {
-	const { nodes: [node] } = await startNodes(t, 1, ["--forward", "x"]);
+	const { nodes: [node] } = await startNodes(t, 1, everything);
 	const families = await until(async () => {
 		const { families } = await metricsOf(node);
 		return families.has("peal_cluster_echo_age_seconds") && families;
@@ -57,7 +60,7 @@ test("docs/metrics.md lists every metric with its type and labels, and no others
 });
 
 test("docs/metrics.md lists every value of a label that is the program's own", async (t) => {
-	const node = await serve(t);
+	const { nodes: [node] } = await startNodes(t, 1, everything);
 	const text = readFileSync(`${root}docs/metrics.md`, "utf8");
 	for (const { name, type, samples } of (await metricsOf(node)).families.values()) {
 		if (type === "histogram") continue;
@@ -74,7 +77,7 @@ test("the names are as Prometheus wants them", async (t) => {
 		t.skip("there is no promtool; scripts/setup fetches it where it can");
 		return;
 	}
-	const { nodes: [node] } = await startNodes(t, 1, ["--namespace", "/chat"]);
+	const { nodes: [node] } = await startNodes(t, 1, ["--namespace", "/chat", ...everything]);
 	// What it complains about, to see that it is asked.
 	for (const [text, code, said] of [[(await node.get("/metrics")).body, 0, ""], ["# HELP a_ms x\n# TYPE a_ms counter\na_ms 1\n", 3, /a_ms/]]) {
 		const child = spawn(command, ["check", "metrics"], { stdio: ["pipe", "pipe", "pipe"] });

@@ -52,7 +52,7 @@ test("every setting that is marked for it changes with a reload, and no client n
 	const { stdout } = await run(["config", "--json"]);
 	const marked = Object.entries(JSON.parse(stdout)).filter(([, { reload }]) => reload).map(([key]) => key);
 	// apiKey goes when apiKeyFile comes; the others have tests of their own.
-	const elsewhere = marked.filter((key) => key === "logFormat" || key.startsWith("auth"));
+	const elsewhere = marked.filter((key) => key === "logFormat" || /^(auth|webhook)/.test(key));
 	assert.deepEqual([...Object.keys(after), "apiKey", ...elsewhere].sort(), marked.toSorted(), "a setting that this test does not know");
 
 	const node = await reloadable(t, { apiKey: "one", maxClients: 10 });

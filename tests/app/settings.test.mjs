@@ -104,6 +104,9 @@ const values = {
 	// Nothing listens on port 1: the node goes on without its cluster.
 	"redis": "redis://127.0.0.1:1", "redis-prefix": "other", "redis-interest": "rooms", "redis-user": "who", "redis-password": "geheim",
 	"member-timeout": 4000, "request-timeout": 6000, "forward": "x", "forward-timeout": 7000, "api-key": "geheim", "sid-prefix": "n-1",
+	// Nor is there a backend.
+	"webhook-url": "http://127.0.0.1:1/hook", "webhook-secret": "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "webhook-connect": ["one"], "webhook-event": "y",
+	"webhook-disconnect": ["two"], "webhook-unavailable": "allow", "webhook-timeout": 150, "webhook-retry-seconds": 0, "webhook-queue-bytes": 70000, "webhook-connections": 2,
 };
 
 async function assertValuesHold(t, node) {
@@ -133,7 +136,9 @@ async function assertValuesHold(t, node) {
 	for (const namespace of ["/", "/one", "/two"])
 		await connected(node, { namespace, path: "/live", transports: ["polling"] });
 	assert.equal((await node.get("/")).status, 200); // the page of --demo
-	assert.match((await node.get("/metrics")).body, /^peal_forwarded_events_waiting 0$/m);
+	const metrics = (await node.get("/metrics")).body;
+	assert.match(metrics, /^peal_forwarded_events_waiting 0$/m);
+	assert.match(metrics, /^peal_webhook_connects_total\{outcome="unavailable"\} 1$/m);
 	assert.equal((await node.get("/console")).status, 200);
 }
 
@@ -144,7 +149,7 @@ test("every setting is a flag", async (t) => {
 	assert.deepEqual(Object.keys(await listed()).filter((flag) => !(flag.slice(2) in values)).sort(),
 		["--allow-join", "--api-key-file", "--auth-audience", "--auth-data-claim", "--auth-issuer", "--auth-key", "--auth-optional", "--auth-rooms-claim", "--auth-secret",
 			"--auth-secret-file", "--auth-user-claim", "--client-dir", "--client-events-per-second", "--client-rooms", "--config", "--host", "--internal-listen", "--log-format", "--port", "--redis-ca", "--redis-cert",
-			"--redis-key", "--redis-password-file"], "a setting that this test does not know");
+			"--redis-key", "--redis-password-file", "--webhook-ca", "--webhook-secret-file"], "a setting that this test does not know");
 	await assertValuesHold(t, await serve(t, flags));
 });
 

@@ -181,6 +181,14 @@ static bool is_number(struct peal_piece value)
 	return value.length <= USER_DIGITS;
 }
 
+int peal_claims_user(struct peal_piece value, char **ret_user)
+{
+	if (!is_number(value))
+		return read_name(value, PEAL_TOKEN_USER_BYTES, ret_user);
+	*ret_user = strndup(value.at, value.length);
+	return *ret_user ? 0 : -ENOMEM;
+}
+
 static int read_user(const struct peal_members *claims, const char *claim, char **ret_user,
 		     const char **ret_reason)
 {
@@ -189,11 +197,7 @@ static int read_user(const struct peal_members *claims, const char *claim, char 
 
 	if (!peal_members_find(claims, claim, &value))
 		return refuse(ret_reason, "the claim of the user is missing");
-	if (is_number(value)) {
-		*ret_user = strndup(value.at, value.length);
-		return *ret_user ? 0 : -ENOMEM;
-	}
-	r = read_name(value, PEAL_TOKEN_USER_BYTES, ret_user);
+	r = peal_claims_user(value, ret_user);
 	return r > 0 ? refuse(ret_reason, "the claim of the user is not a text of 1 to 255 bytes "
 					  "without control characters, nor a whole number")
 		     : r;
@@ -215,22 +219,31 @@ static int read_room(struct peal_piece item, struct peal_token_list *rooms)
 	return r;
 }
 
-static int read_rooms(const struct peal_members *claims, const char *claim,
-		      struct peal_token_list *rooms, const char **ret_reason)
+int peal_claims_rooms(struct peal_piece value, struct peal_token_list *rooms)
 {
-	struct peal_piece value, item;
+	struct peal_piece item;
 	struct peal_pieces walk;
 	int r = 0;
 
-	if (!peal_members_find(claims, claim, &value))
-		return 0;
 	if (*value.at != '[')
-		return refuse(ret_reason, "the claim of the rooms is not an array");
+		return PEAL_TOKEN_E_INVALID;
 	for (walk = peal_piece_into(value); r == 0 && peal_piece_next(&walk, NULL, &item);)
 		r = read_room(item, rooms);
-	return r > 0 ? refuse(ret_reason, "the claim of the rooms is not up to 100 texts of 1 to "
-					  "1024 bytes without control characters and without user: "
-					  "in front")
+	return r;
+}
+
+static int read_rooms(const struct peal_members *claims, const char *claim,
+		      struct peal_token_list *rooms, const char **ret_reason)
+{
+	struct peal_piece value;
+	int r;
+
+	if (!peal_members_find(claims, claim, &value))
+		return 0;
+	r = peal_claims_rooms(value, rooms);
+	return r > 0 ? refuse(ret_reason,
+			      "the claim of the rooms is not an array of up to 100 texts of 1 to "
+			      "1024 bytes without control characters and without user: in front")
 		     : r;
 }
 

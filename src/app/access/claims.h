@@ -19,4 +19,11 @@ int peal_claims_read(const struct peal_members *claims, const struct peal_token_
 		     struct peal_token *token, const char **ret_reason)
 	__attribute__((warn_unused_result));
 
+/* A user: a text of 1 to 255 bytes without control characters, or a whole number. Return: 0;
+ * -ENOMEM; PEAL_TOKEN_E_INVALID. */
+int peal_claims_user(struct peal_piece value, char **ret_user) __attribute__((warn_unused_result));
+/* An array of rooms, none of them of a user. Return: as above; @rooms has some of them then. */
+int peal_claims_rooms(struct peal_piece value, struct peal_token_list *rooms)
+	__attribute__((warn_unused_result));
+
 #endif

@@ -11,7 +11,8 @@
 #include <peal/peal.h>
 #include <search.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "../clock.h"
 
 #define LIMITED_EVENT "peal:limited"
 #define LIMITED_CODE "{\"code\":\"rate_limited\"}"
@@ -31,14 +32,6 @@ struct client {
 	struct bucket events, refusals;
 	bool ended;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static int compare(const void *one, const void *other)
 {
@@ -86,7 +79,7 @@ static const char *on_event(struct peal_socket *socket, const struct peal_event 
 {
 	const struct peal_limits *limits = userdata;
 	struct client *client = find(limits, socket);
-	int64_t now = now_ms(), passed, step;
+	int64_t now = (int64_t)peal_clock_ms(), passed, step;
 
 	if (!client)
 		return NULL;
@@ -113,7 +106,7 @@ static void on_connection(struct peal_socket *socket, void *userdata)
 	if (!client && (client = malloc(sizeof(*client)))) {
 		*client = (struct client){
 			.session = peal_socket_session(socket),
-			.seen_ms = now_ms(),
+			.seen_ms = (int64_t)peal_clock_ms(),
 			.events = { limits->rate * 1000 },
 			.refusals = { limits->rate * 1000 * PEAL_LIMITS_PATIENCE },
 		};

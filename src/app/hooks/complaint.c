@@ -3,9 +3,9 @@
  */
 #include "complaint.h"
 
-#include <time.h>
+#include "../clock.h"
 
-#define SILENCE_SECONDS 60
+#define SILENCE_MS 60000
 
 void peal_complaint_init(struct peal_complaint *complaint, struct peal_logging *logging,
 			 const char *message)
@@ -15,24 +15,23 @@ void peal_complaint_init(struct peal_complaint *complaint, struct peal_logging *
 
 void peal_complain(struct peal_complaint *complaint, const char *reason)
 {
-	struct timespec now;
+	uint64_t now_ms = peal_clock_ms();
 
 	complaint->unsaid++;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec < complaint->silent_till)
+	if (now_ms < complaint->silent_till_ms)
 		return;
 	peal_logging_say(complaint->logging, PEAL_LOG_WARNING, complaint->message,
 			 PEAL_LOGGING_TEXT("reason", reason),
 			 PEAL_LOGGING_NUMBER("count", complaint->unsaid));
 	complaint->unsaid = 0;
-	complaint->silent_till = now.tv_sec + SILENCE_SECONDS;
+	complaint->silent_till_ms = now_ms + SILENCE_MS;
 }
 
 bool peal_complaint_clear(struct peal_complaint *complaint)
 {
-	bool said = complaint->silent_till != 0;
+	bool said = complaint->silent_till_ms != 0;
 
 	complaint->unsaid = 0;
-	complaint->silent_till = 0;
+	complaint->silent_till_ms = 0;
 	return said;
 }

@@ -13,8 +13,8 @@
 struct peal_complaint {
 	struct peal_logging *logging;
 	const char *message;
-	uint64_t unsaid;     /* since it was said last */
-	int64_t silent_till; /* seconds of the monotonic clock */
+	uint64_t unsaid; /* since it was said last */
+	uint64_t silent_till_ms;
 };
 
 /* @logging and @message are used as long as it lives. */
