@@ -353,8 +353,7 @@ test("what may wait is bounded, per lane, and clients that are turned away are t
 	socket.disconnect();
 	await until(async () => await gauge(node, "events_waiting") === waiting + 1, "the disconnect");
 	assert.equal(complaints(node).length, 1);
-	node.child.kill("SIGTERM");
-	await until(() => node.record("the backend was not told of everything"), "the line");
+	await node.stop();
 	assert.equal(node.record("the backend was not told of everything").lost, waiting + 1);
 });
 
