@@ -2,21 +2,15 @@
  * A bare engine over real sockets: what hooks and handlers may do to the sessions, requests and
  * connections at hand, and sessions that end in the middle of something.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <event2/event.h>
-#include <peal/peal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "engine/session.h"
 #include "node/node_private.h"
+#include "tests/support/node_bench.h"
 #include "tests/unit/unit.h"
 
-static struct event_base *base;
 static struct peal_node *node;
 static struct peal_engine *engine;
 static struct peal_engine_options options;
@@ -54,17 +48,13 @@ static void on_close(struct peal_session *s, const char *reason, const char *des
 static void set_up(void)
 {
 	struct peal_node_options all;
-	base = event_base_new();
 	session = NULL;
 	waiting = NULL;
 	heard[0] = '\0';
 	hooks = 0;
 	handlers = (struct peal_engine_handlers){ on_connection, on_message, on_close, NULL };
 	peal_engine_options_init(&options);
-	peal_node_options_init(&all);
-	all.port = 0;
-	all.base = base;
-	all.log_level = PEAL_LOG_ERROR;
+	bench_options(&all);
 	ck_assert_int_eq(peal_node_new(&all, &node), 0);
 	ck_assert_int_eq(peal_node_listen(node), 0);
 }
@@ -72,12 +62,6 @@ static void set_up(void)
 static void make(void)
 {
 	ck_assert_int_eq(peal_engine_new(node, &options, &handlers, NULL, &engine), 0);
-}
-
-static void turn(void)
-{
-	event_base_loop(base, EVLOOP_NONBLOCK);
-	usleep(500);
 }
 
 static void turns(int count)
@@ -101,44 +85,13 @@ static void tear_down(void)
 	event_base_free(base);
 }
 
-static int dial(void)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_port = htons(peal_node_port(node)),
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	return fd;
-}
-
-/* Read until @end shows up or the connection ends, for at most ten seconds. */
-static const char *read_until(int fd, const char *end)
-{
-	static char text[65536];
-	size_t have = 0;
-	for (int i = 0; i < 20000; i++) {
-		ssize_t n = recv(fd, text + have, sizeof(text) - 1 - have, MSG_DONTWAIT);
-		if (n > 0)
-			have += (size_t)n;
-		text[have] = '\0';
-		if (n == 0 || memmem(text, have, end, strlen(end)))
-			break;
-		turn();
-	}
-	ck_assert_msg(memmem(text, have, end, strlen(end)), "wanted %s, got: %s", end, text);
-	return text;
-}
-
-static void say(int fd, const char *text)
-{
-	ck_assert_int_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
-}
-
 #define POLL "GET /engine.io/?EIO=4&transport=polling%s%s HTTP/1.1\r\nHost: x\r\n\r\n"
 #define UPGRADE                                                                             \
 	"GET /engine.io/?EIO=4&transport=websocket%s%s HTTP/1.1\r\nHost: x\r\nConnection: " \
 	"Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " \
 	"dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+#define HANDSHAKE "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n"
 
 /* @sid NULL: a new session. */
 static void ask(int fd, const char *format, const char *sid)
@@ -146,15 +99,6 @@ static void ask(int fd, const char *format, const char *sid)
 	char request[512];
 	snprintf(request, sizeof(request), format, sid ? "&sid=" : "", sid ? sid : "");
 	say(fd, request);
-}
-
-/* Return: its sid, valid until the next call. */
-static const char *open_polling(int fd)
-{
-	static char sid[21];
-	ask(fd, POLL, NULL);
-	memcpy(sid, strstr(read_until(fd, "maxPayload\":1000000}"), "\"sid\":\"") + 7, 20);
-	return sid;
 }
 
 /* A short text message of a client, masked with zeros, at @to. Return: its length. */
@@ -190,8 +134,8 @@ START_TEST(calls_no_hook_from_inside_of_a_close)
 {
 	options.headers = count_headers;
 	make();
-	int fd = dial();
-	const char *sid = open_polling(fd);
+	int fd = dial(node);
+	const char *sid = open_polling(fd, HANDSHAKE);
 	ask(fd, POLL, sid);
 	turns(20);
 	unsigned before = hooks;
@@ -220,7 +164,7 @@ START_TEST(a_hook_may_close_the_node_under_a_new_polling_session)
 	options.headers = close_in_headers;
 	close_initial = true;
 	make();
-	int fd = dial();
+	int fd = dial(node);
 	ask(fd, POLL, NULL);
 	read_until(fd, "HTTP/1.1 503");
 	close(fd);
@@ -234,7 +178,7 @@ START_TEST(a_hook_may_close_the_node_under_a_new_websocket_session)
 	options.headers = close_in_headers;
 	close_initial = true;
 	make();
-	int fd = dial();
+	int fd = dial(node);
 	ask(fd, UPGRADE, NULL);
 	read_until(fd, "HTTP/1.1 503");
 	close(fd);
@@ -248,8 +192,8 @@ START_TEST(a_hook_may_close_the_node_under_a_poll)
 	options.headers = close_in_headers;
 	close_initial = close_each = false;
 	make();
-	int fd = dial();
-	const char *sid = open_polling(fd);
+	int fd = dial(node);
+	const char *sid = open_polling(fd, HANDSHAKE);
 	close_each = true;
 	ask(fd, POLL, sid);
 	read_until(fd, "\r\n\r\n1");
@@ -264,8 +208,8 @@ START_TEST(a_hook_may_close_the_node_under_an_upgrade)
 	options.headers = close_in_headers;
 	close_initial = close_each = false;
 	make();
-	int fd = dial(), candidate = dial();
-	const char *sid = open_polling(fd);
+	int fd = dial(node), candidate = dial(node);
+	const char *sid = open_polling(fd, HANDSHAKE);
 	close_each = true;
 	ask(candidate, UPGRADE, sid);
 	turns(20);
@@ -290,7 +234,7 @@ START_TEST(a_session_whose_id_generator_closes_the_node_is_not_opened)
 {
 	options.generate_id = close_in_generate;
 	make();
-	int fd = dial();
+	int fd = dial(node);
 	ask(fd, UPGRADE, NULL);
 	read_until(fd, "HTTP/1.1 503");
 	turns(5);
@@ -304,7 +248,7 @@ START_TEST(counts_no_session_that_never_opened)
 	struct peal_stats stats;
 	options.outbox_limit = 10; /* not even the handshake */
 	make();
-	int fd = dial();
+	int fd = dial(node);
 	ask(fd, UPGRADE, NULL);
 	read_until(fd, "HTTP/1.1 503");
 	peal_node_stats(node, &stats);
@@ -338,7 +282,7 @@ START_TEST(a_websocket_may_be_accepted_while_another_is_being_read)
 	options.allow_request = allow_later;
 	handlers.message = accept_on_message;
 	make();
-	int fd = dial(), other = dial();
+	int fd = dial(node), other = dial(node);
 	ask(fd, UPGRADE, NULL);
 	read_until(fd, "maxPayload");
 	ask(other, UPGRADE, "&later=1"); /* an empty sid is none */
@@ -367,11 +311,11 @@ START_TEST(counts_text_that_is_not_utf8_as_malformed)
 	struct peal_stats stats;
 	char request[256];
 	make();
-	int fd = dial();
+	int fd = dial(node);
 	snprintf(request, sizeof(request),
 		 "POST /engine.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: x\r\n"
 		 "Content-Length: 2\r\n\r\n4\xff",
-		 open_polling(fd));
+		 open_polling(fd, HANDSHAKE));
 	say(fd, request);
 	read_until(fd, "\r\n\r\nok");
 	turns(5);
@@ -387,8 +331,8 @@ END_TEST
 START_TEST(an_orderly_close_goes_over_the_websocket_of_an_upgrade_that_ends_meanwhile)
 {
 	make();
-	int fd = dial(), candidate = dial();
-	ask(candidate, UPGRADE, open_polling(fd));
+	int fd = dial(node), candidate = dial(node);
+	ask(candidate, UPGRADE, open_polling(fd, HANDSHAKE));
 	read_until(candidate, "\r\n\r\n");
 	say_frame(candidate, "2probe");
 	read_until(candidate, "3probe");
@@ -413,8 +357,8 @@ START_TEST(a_candidate_that_probes_without_reading_is_given_up)
 	static char bytes[EACH * 12];
 	size_t length = 0;
 	make();
-	int fd = dial(), candidate = dial();
-	ask(candidate, UPGRADE, open_polling(fd));
+	int fd = dial(node), candidate = dial(node);
+	ask(candidate, UPGRADE, open_polling(fd, HANDSHAKE));
 	read_until(candidate, "\r\n\r\n");
 	for (int i = 0; i < EACH; i++)
 		length += frame(bytes + length, "2probe");
@@ -444,8 +388,8 @@ START_TEST(a_poll_stays_parked_while_packets_are_held)
 {
 	make();
 	char more[512], byte;
-	int fd = dial();
-	snprintf(more, sizeof(more), POLL, "&sid=", open_polling(fd));
+	int fd = dial(node);
+	snprintf(more, sizeof(more), POLL, "&sid=", open_polling(fd, HANDSHAKE));
 	uint64_t number = peal_barrier_issue(&node->barrier);
 	peal_session_hold(session, number);
 	ck_assert_int_eq(peal_session_send(session, "one", 3, false), 0);
@@ -463,8 +407,8 @@ END_TEST
 START_TEST(what_is_held_goes_over_the_websocket_of_an_upgrade_that_ends_meanwhile)
 {
 	make();
-	int fd = dial(), candidate = dial();
-	ask(candidate, UPGRADE, open_polling(fd));
+	int fd = dial(node), candidate = dial(node);
+	ask(candidate, UPGRADE, open_polling(fd, HANDSHAKE));
 	read_until(candidate, "\r\n\r\n");
 	uint64_t number = peal_barrier_issue(&node->barrier);
 	ck_assert_int_eq(peal_session_send(session, "before", 6, false), 0);
@@ -489,7 +433,7 @@ START_TEST(an_orderly_close_of_a_websocket_waits_for_what_is_held)
 {
 	make();
 	char byte;
-	int fd = dial();
+	int fd = dial(node);
 	ask(fd, UPGRADE, NULL);
 	read_until(fd, "maxPayload\":1000000}");
 	uint64_t number = peal_barrier_issue(&node->barrier);
@@ -512,7 +456,7 @@ END_TEST
 START_TEST(a_client_that_leaves_takes_what_is_held_with_it)
 {
 	make();
-	int fd = dial();
+	int fd = dial(node);
 	ask(fd, UPGRADE, NULL);
 	read_until(fd, "maxPayload\":1000000}");
 	peal_session_hold(session, peal_barrier_issue(&node->barrier));
@@ -529,7 +473,7 @@ START_TEST(a_sid_with_a_prefix_opens_polls_and_upgrades)
 	char sid[32];
 	options.sid_prefix = "n10";
 	make();
-	int fd = dial(), candidate = dial();
+	int fd = dial(node), candidate = dial(node);
 	ask(fd, POLL, NULL);
 	memcpy(sid, strstr(read_until(fd, "maxPayload\":1000000}"), "\"sid\":\"") + 7, 24);
 	sid[24] = '\0';

@@ -1,20 +1,14 @@
 /* Whole nodes in one process, through the public headers only: life, threads, hooks, the caller's
  * event_base. */
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
-#include <event2/event.h>
-#include <peal/peal.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include "tests/support/node_bench.h"
 #include "tests/unit/unit.h"
 
-static struct event_base *base;
 static struct peal_node_options options;
 static struct peal_node *node;
 static char heard[4096];
@@ -38,11 +32,7 @@ static void heard_fields(enum peal_log_level level, const char *message,
 static void set_up(void)
 {
 	heard[0] = '\0';
-	base = event_base_new();
-	peal_node_options_init(&options);
-	options.port = 0;
-	options.base = base;
-	options.log_level = PEAL_LOG_ERROR;
+	bench_options(&options);
 	options.name = "test";
 }
 
@@ -57,66 +47,6 @@ static void tear_down(void)
 	peal_node_free(node);
 	node = NULL;
 	event_base_free(base);
-}
-
-/* --- a client that shares the thread ------------------------------------------------------- */
-
-static int dial_port(uint16_t port)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_port = htons(port),
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	return fd;
-}
-
-static int dial(struct peal_node *to)
-{
-	return dial_port(peal_node_port(to));
-}
-
-static void turn(void)
-{
-	event_base_loop(base, EVLOOP_NONBLOCK);
-	usleep(500);
-}
-
-/* Read until @end shows up, for at most ten seconds. Return: what came, valid until the next call.
- */
-static const char *read_until(int fd, const char *end)
-{
-	static char text[65536];
-	size_t have = 0;
-	for (int i = 0; i < 20000; i++) {
-		ssize_t n = recv(fd, text + have, sizeof(text) - 1 - have, MSG_DONTWAIT);
-		if (n > 0)
-			have += (size_t)n;
-		text[have] = '\0';
-		if (n == 0 || memmem(text, have, end, strlen(end)))
-			break;
-		turn();
-	}
-	ck_assert_msg(memmem(text, have, end, strlen(end)), "got: %s", text);
-	return text;
-}
-
-static void say(int fd, const char *text)
-{
-	ck_assert_int_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
-}
-
-#define HANDSHAKE "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n"
-
-/* Open a polling session. Return: its sid, valid until the next call. */
-static const char *open_polling(int fd)
-{
-	static char sid[21];
-	say(fd, HANDSHAKE);
-	const char *at = strstr(read_until(fd, "maxPayload\":1000000}"), "\"sid\":\"");
-	ck_assert_ptr_nonnull(at);
-	memcpy(sid, at + 7, 20);
-	return sid;
 }
 
 static void get(int fd, const char *sid)
@@ -163,8 +93,8 @@ START_TEST(two_nodes_and_a_foreign_timer_share_one_base)
 	event_add(foreign, &(struct timeval){ 0, 10000 });
 	int fds[2] = { dial(node), dial(second) };
 	char first_sid[21];
-	strcpy(first_sid, open_polling(fds[0]));
-	ck_assert_str_ne(first_sid, open_polling(fds[1]));
+	strcpy(first_sid, open_polling(fds[0], BENCH_HANDSHAKE));
+	ck_assert_str_ne(first_sid, open_polling(fds[1], BENCH_HANDSHAKE));
 	struct event *end = event_new(base, -1, 0, stop_base, NULL);
 	event_add(end, &(struct timeval){ 0, 200000 });
 	event_base_dispatch(base);
@@ -256,7 +186,7 @@ START_TEST(runs_every_one_shot_callback_at_the_latest_when_it_is_freed)
 	make();
 	int fd = dial(node), other = dial(node);
 	char sid[21];
-	strcpy(sid, open_polling(fd));
+	strcpy(sid, open_polling(fd, BENCH_HANDSHAKE));
 	get(fd, sid);
 	post(other, sid, "40");
 	read_until(fd, "40{");
@@ -294,7 +224,7 @@ START_TEST(closes_orderly_without_disconnect_packets)
 	ck_assert_int_eq(peal_on_disconnect(peal_io(node), on_disconnect, NULL), 0);
 	int fd = dial(node), other = dial(node);
 	char sid[21];
-	strcpy(sid, open_polling(fd));
+	strcpy(sid, open_polling(fd, BENCH_HANDSHAKE));
 	get(fd, sid);
 	post(other, sid, "40");
 	read_until(fd, "40{");
@@ -374,7 +304,7 @@ START_TEST(refuses_new_sessions_while_it_drains)
 	make();
 	int fd = dial(node);
 	peal_node_drain(node);
-	say(fd, HANDSHAKE);
+	say(fd, BENCH_HANDSHAKE);
 	const char *answer = read_until(fd, "}");
 	ck_assert_ptr_nonnull(strstr(answer, "HTTP/1.1 503"));
 	ck_assert_ptr_nonnull(strstr(answer, "Retry-After: 5\r\n"));
@@ -388,8 +318,8 @@ START_TEST(refuses_sessions_above_its_limit)
 	options.max_clients = 1;
 	make();
 	int fd = dial(node), other = dial(node);
-	open_polling(fd);
-	say(other, HANDSHAKE);
+	open_polling(fd, BENCH_HANDSHAKE);
+	say(other, BENCH_HANDSHAKE);
 	ck_assert_ptr_nonnull(strstr(read_until(other, "}"), "HTTP/1.1 503"));
 	say(other, "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: "
 		   "Upgrade\r\n"
@@ -468,7 +398,7 @@ START_TEST(leaves_no_descriptor_behind)
 	for (int i = 0; i < 3; i++) {
 		make();
 		int fd = dial(node);
-		open_polling(fd);
+		open_polling(fd, BENCH_HANDSHAKE);
 		close(fd);
 		peal_node_free(node);
 	}
@@ -574,7 +504,7 @@ START_TEST(counts_requests_that_wait_for_the_hook_against_its_limit)
 	ck_assert_ptr_nonnull(strstr(read_until(fd, "}"), "HTTP/1.1 503"));
 	peal_next_refuse(waiting, NULL, NULL);
 	turn();
-	say(fd, HANDSHAKE);
+	say(fd, BENCH_HANDSHAKE);
 	read_until(fd, "\"sid\"");
 	close(fd);
 }
@@ -594,7 +524,7 @@ START_TEST(lets_the_application_add_headers)
 	options.engine.headers = add_headers;
 	make();
 	int fd = dial(node);
-	say(fd, HANDSHAKE);
+	say(fd, BENCH_HANDSHAKE);
 	const char *answer = read_until(fd, "}");
 	ck_assert_ptr_nonnull(strstr(answer, "X-Initial: yes\r\n"));
 	ck_assert_ptr_nonnull(strstr(answer, "X-Each: yes\r\n"));

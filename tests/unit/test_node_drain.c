@@ -1,18 +1,10 @@
 /* A node that sends its clients away, and one that lets them in at a rate, through the public
  * headers only. */
-#include <arpa/inet.h>
-#include <event2/event.h>
-#include <peal/peal.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include "tests/support/node_bench.h"
 #include "tests/unit/unit.h"
 
 #define CLIENTS 24
-#define HANDSHAKE "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n"
-
-static struct event_base *base;
 static struct peal_node_options options;
 static struct peal_node *node;
 static struct peal_stats stats;
@@ -22,11 +14,7 @@ static int fds[CLIENTS];
 static void set_up(void)
 {
 	heard[0] = '\0';
-	base = event_base_new();
-	peal_node_options_init(&options);
-	options.port = 0;
-	options.base = base;
-	options.log_level = PEAL_LOG_ERROR;
+	bench_options(&options);
 	options.name = "test";
 }
 
@@ -41,55 +29,6 @@ static void make(void)
 {
 	ck_assert_int_eq(peal_node_new(&options, &node), 0);
 	ck_assert_int_eq(peal_node_listen(node), 0);
-}
-
-static void turn(void)
-{
-	event_base_loop(base, EVLOOP_NONBLOCK);
-	usleep(500);
-}
-
-static int dial(void)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_port = htons(peal_node_port(node)),
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	return fd;
-}
-
-static void say(int fd, const char *text)
-{
-	ck_assert_int_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
-}
-
-/* What came until @end did, for at most ten seconds; valid until the next call. */
-static const char *read_until(int fd, const char *end)
-{
-	static char text[65536];
-	size_t have = 0;
-	for (int i = 0; i < 20000; i++) {
-		ssize_t n = recv(fd, text + have, sizeof(text) - 1 - have, MSG_DONTWAIT);
-		if (n > 0)
-			have += (size_t)n;
-		text[have] = '\0';
-		if (n == 0 || strstr(text, end))
-			break;
-		turn();
-	}
-	ck_assert_msg(strstr(text, end) != NULL, "got: %s", text);
-	return text;
-}
-
-static const char *open_session(int fd)
-{
-	static char sid[21];
-	say(fd, HANDSHAKE);
-	const char *at = strstr(read_until(fd, "maxPayload\":1000000}"), "\"sid\":\"");
-	ck_assert_ptr_nonnull(at);
-	memcpy(sid, at + 7, 20);
-	return sid;
 }
 
 static void request(int fd, const char *method, const char *sid, const char *body)
@@ -114,8 +53,8 @@ START_TEST(a_session_that_is_sent_away_gets_what_is_queued_and_no_disconnect_pac
 	char sid[21];
 	make();
 	ck_assert_int_eq(peal_on_disconnect(peal_io(node), on_disconnect, NULL), 0);
-	int fd = dial(), other = dial();
-	strcpy(sid, open_session(fd));
+	int fd = dial(node), other = dial(node);
+	strcpy(sid, open_polling(fd, BENCH_HANDSHAKE));
 	request(other, "POST", sid, "40");
 	read_until(other, "\r\n\r\nok");
 	request(fd, "GET", sid, "");
@@ -147,7 +86,7 @@ END_TEST
 
 static bool is_alive(const char *sid)
 {
-	int fd = dial();
+	int fd = dial(node);
 	request(fd, "POST", sid, "40");
 	bool yes = strstr(read_until(fd, "\r\n\r\n"), " 200 ") != NULL;
 	close(fd);
@@ -160,8 +99,8 @@ START_TEST(as_many_as_asked_for_go_without_regard_to_their_age)
 	size_t oldest = 0;
 	make();
 	for (size_t i = 0; i < CLIENTS; i++) {
-		fds[i] = dial();
-		strcpy(sids[i], open_session(fds[i]));
+		fds[i] = dial(node);
+		strcpy(sids[i], open_polling(fds[i], BENCH_HANDSHAKE));
 	}
 	ck_assert_uint_eq(peal_node_drain_sessions(node, 0), CLIENTS);
 	ck_assert_uint_eq(peal_node_drain_sessions(node, CLIENTS / 2), CLIENTS / 2);
@@ -196,7 +135,7 @@ START_TEST(sessions_of_a_bare_engine_go_too)
 	make();
 	peal_engine_options_init(&bare);
 	ck_assert_int_eq(peal_engine_new(node, &bare, &handlers, NULL, &engine), 0);
-	int fd = dial();
+	int fd = dial(node);
 	say(fd, "GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n");
 	read_until(fd, "maxPayload");
 	ck_assert_uint_eq(peal_node_drain_sessions(node, 0), 1);
@@ -210,10 +149,10 @@ START_TEST(new_sessions_come_in_at_the_rate_and_known_ones_pass)
 	char sid[21];
 	options.connect_rate = 1;
 	make();
-	int fd = dial(), other = dial();
-	strcpy(sid, open_session(fd));
+	int fd = dial(node), other = dial(node);
+	strcpy(sid, open_polling(fd, BENCH_HANDSHAKE));
 	for (int i = 0; i < 3; i++) {
-		say(other, HANDSHAKE);
+		say(other, BENCH_HANDSHAKE);
 		const char *answer = read_until(other, "}");
 		ck_assert_ptr_nonnull(strstr(answer, "HTTP/1.1 503"));
 		ck_assert_ptr_nonnull(strstr(answer, "Retry-After: 1\r\n"));
@@ -232,7 +171,7 @@ START_TEST(new_sessions_come_in_at_the_rate_and_known_ones_pass)
 		read_until(fd, "\r\n\r\nok");
 	}
 	/* A version that is not spoken is refused as such, and takes nobody's place. */
-	other = dial();
+	other = dial(node);
 	say(other, "GET /socket.io/?EIO=3&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n");
 	read_until(other, "{\"code\":5,");
 	peal_node_stats(node, &stats);
