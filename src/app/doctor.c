@@ -103,6 +103,10 @@ static int check_settings(struct peal_doctor *doctor)
 				"understood, and the files that they name can be read");
 	if (r == 0)
 		check_key(doctor, prepared.api_key);
+	if (r == 0 && prepared.webhooks) {
+		r = peal_doctor_backend(doctor, prepared.webhooks);
+		prepared.webhooks = NULL;
+	}
 	peal_prepared_deinit(&prepared);
 	return r;
 }
@@ -164,11 +168,13 @@ static void print_help(void)
 	      "\n"
 	      "Looks at what a node with these settings will find: limits of open files, the API "
 	      "key,\n"
-	      "Redis (reached, rights, output buffers, subscribers that do not answer, clock), "
-	      "and with\n"
-	      "--url what clients see of the nodes through the balancer: that the requests of a\n"
-	      "polling session stay on its node, that WebSocket passes, and that nothing else "
-	      "does.\n"
+	      "the backend of webhooks, Redis (reached, rights, output buffers, subscribers that "
+	      "do not\n"
+	      "answer, clock), and with --url what clients see of the nodes through the balancer: "
+	      "that\n"
+	      "the requests of a polling session stay on its node, that WebSocket passes, and "
+	      "that\n"
+	      "nothing else does.\n"
 	      "The settings are those of `peal serve`, from flags, variables and the config "
 	      "file.\n"
 	      "\n"

@@ -7,6 +7,7 @@
 #include <peal/redis_client.h>
 
 #include "doctor.h"
+#include "hooks/webhooks.h"
 
 enum peal_finding {
 	PEAL_FINDING_OK,
@@ -38,6 +39,10 @@ void peal_doctor_judge_info(struct peal_doctor *doctor, const struct peal_redis_
 void peal_doctor_judge_time(struct peal_doctor *doctor, const struct peal_redis_answer *answer,
 			    uint64_t asked_at_ms);
 void peal_doctor_judge_buffers(struct peal_doctor *doctor, const struct peal_redis_answer *answer);
+/* doctor_backend.c: a request to the backend. Takes @webhooks, which have not begun. Return: 0;
+ * -ENOMEM. */
+int peal_doctor_backend(struct peal_doctor *doctor, struct peal_webhooks *webhooks)
+	__attribute__((warn_unused_result));
 /* doctor_balancer.c: routing of polling sessions, WebSocket, what must stay inside. */
 void peal_doctor_balancer(struct peal_doctor *doctor);
 

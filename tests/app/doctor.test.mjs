@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import http from "node:http";
 import net from "node:net";
 import test from "node:test";
+import { Webhook } from "standardwebhooks";
 import { folder, peal, run, serve, until } from "./program.mjs";
 import { freePort, key, startNodes, startRedis } from "./redis.mjs";
 
@@ -46,6 +48,35 @@ async function listen(t, onConnection) {
 	});
 	return server.address().port;
 }
+
+test("the backend of webhooks is asked as a node would ask it", async (t) => {
+	const secret = "whsec_VGhlIHNlY3JldCBvZiB0aGUgdGVzdHMgaXMgbG9uZw==";
+	let answer = [200, ""];
+	const asked = [];
+	const server = http.createServer(async (request, response) => {
+		let text = "";
+		for await (const chunk of request) text += chunk;
+		asked.push(new Webhook(secret).verify(text, request.headers));
+		response.writeHead(answer[0]).end(answer[1]);
+	});
+	await once(server.listen(0, "127.0.0.1"), "listening");
+	t.after(() => server.close());
+	const args = ["--webhook-url", `http://127.0.0.1:${server.address().port}/`, "--webhook-event", "x"], env = { PEAL_WEBHOOK_SECRET: secret };
+	for (const [next, result, message] of [
+		[[200, ""], "ok", /takes signed requests/], [[204, ""], "ok"], [[200, "{\"acks\":{}}"], "ok"], [[200, "hello"], "fail", /makes no sense: it is not JSON/],
+		[[401, ""], "fail", /status 401.*secret/], [[404, ""], "fail", /status 404.*drop/], [[500, ""], "fail", /status 500.*wait/],
+	]) {
+		answer = next;
+		const { code, findings } = await examine(args, { env });
+		is(findings.backend, result, message);
+		assert.equal(code, result === "ok" ? 0 : 2);
+	}
+	for (const { type, data } of asked) assert.deepEqual([type, data], ["events", []]);
+	assert.equal(asked.length, 7);
+	const { findings } = await examine(["--webhook-url", `http://127.0.0.1:${await freePort()}/`, "--webhook-event", "x"], { env });
+	is(findings.backend, "fail", /not reached: .*connect/i);
+	assert.equal((await examine([])).findings.backend, undefined);
+});
 
 test("a node alone has nothing to complain about", async () => {
 	const { code, findings } = await examine([], { env: { PEAL_API_KEY: "0123456789abcdef" } });

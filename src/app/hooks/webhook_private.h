@@ -75,6 +75,9 @@ struct peal_webhooks {
 	void *done_userdata;
 	uint64_t done_by_ms;
 
+	peal_webhooks_probe_fn *probed; /* of peal_webhooks_probe() */
+	void *probed_userdata;
+
 	uint64_t requests[WEBHOOK_REQUESTS], connects[WEBHOOK_CONNECTS], notices[WEBHOOK_NOTICES];
 	struct peal_metrics_source metrics;
 	struct peal_waits waits;

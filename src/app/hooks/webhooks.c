@@ -1,6 +1,7 @@
 /*
  * Webhooks: what asking about clients and telling of events have in common.
  */
+#include "webhook_answer.h"
 #include "webhook_private.h"
 
 #include <errno.h>
@@ -157,6 +158,37 @@ void peal_webhooks_finish(struct peal_webhooks *webhooks, unsigned timeout_ms,
 		end(webhooks);
 	else
 		peal_webhook_arm(webhooks);
+}
+
+/* --- for the doctor -------------------------------------------------------------------------- */
+
+static void on_probed(const struct peal_posted *posted, void *userdata)
+{
+	struct peal_webhooks *webhooks = userdata;
+	struct peal_webhook_acks acks = { 0 };
+	const char *problem = posted->status ? NULL : posted->error;
+
+	if (posted->status >= 200 && posted->status < 300 &&
+	    peal_webhook_acks_read(posted->body, posted->length, &acks, &problem) < 0)
+		problem = "no memory";
+	webhooks->probed(posted->status, problem, webhooks->probed_userdata);
+	peal_webhook_acks_deinit(&acks);
+}
+
+int peal_webhooks_probe(struct peal_webhooks *webhooks, peal_webhooks_probe_fn *fn, void *userdata)
+{
+	char id[PEAL_EVENT_ID_BYTES];
+	struct peal_webhook_body body;
+	int r = peal_webhook_begin(&body, "events");
+
+	if (r != 0)
+		return r;
+	fputs("[]", body.stream);
+	webhooks->probed = fn;
+	webhooks->probed_userdata = userdata;
+	peal_event_id(&webhooks->ids, id);
+	return peal_webhook_send(webhooks, &body, id, webhooks->settings.timeout_ms, on_probed,
+				 webhooks);
 }
 
 /* --- set up ---------------------------------------------------------------------------------- */

@@ -69,6 +69,13 @@ typedef void peal_webhooks_done_fn(void *userdata);
 void peal_webhooks_finish(struct peal_webhooks *webhooks, unsigned timeout_ms,
 			  peal_webhooks_done_fn *fn, void *userdata);
 
+/* @status: 0: there is no answer. @problem: why, or what makes no sense in it; NULL: nothing. */
+typedef void peal_webhooks_probe_fn(long status, const char *problem, void *userdata);
+/* Asks the backend as a node would, with no events. @fn runs from the loop, once. Return: 0;
+ * -ENOMEM. */
+int peal_webhooks_probe(struct peal_webhooks *webhooks, peal_webhooks_probe_fn *fn, void *userdata)
+	__attribute__((warn_unused_result));
+
 /* What was counted. Belongs to @webhooks, which is not NULL. */
 struct peal_metrics_source *peal_webhooks_metrics(struct peal_webhooks *webhooks);
 
