@@ -25,20 +25,6 @@ struct query {
 	bool has_sid;
 };
 
-enum error_code {
-	E_TRANSPORT_UNKNOWN = 0,
-	E_SID_UNKNOWN = 1,
-	E_HANDSHAKE_METHOD = 2,
-	E_BAD_REQUEST = 3,
-	E_FORBIDDEN = 4,
-	E_PROTOCOL = 5,
-};
-
-static const char *const messages[] = {
-	"Transport unknown", "Session ID unknown", "Bad handshake method",
-	"Bad request",	     "Forbidden",	   "Unsupported protocol version",
-};
-
 struct peal_front *peal_front_of(const struct peal_session *session)
 {
 	return session->engine->front;
@@ -50,54 +36,6 @@ void peal_front_headers(struct peal_front *front, struct peal_http_request *requ
 	if (options->headers)
 		options->headers(peal_http_request_request(request), initial,
 				 peal_http_request_response_headers(request), options->userdata);
-}
-
-/* --- refusals ------------------------------------------------------------------------------ */
-
-static bool wants_websocket(const struct peal_front *front, const struct peal_http_request *request)
-{
-	return peal_http_request_is_upgrade(request) &&
-	       front->engine->options.transports & PEAL_TRANSPORT_WEBSOCKET;
-}
-
-static void answer_error(struct peal_front *front, struct peal_http_request *request,
-			 unsigned status, int code, const char *message)
-{
-	if (wants_websocket(front, request)) {
-		peal_http_request_refuse_upgrade(request, status == 503 ? 503 : 400, message);
-		return;
-	}
-	struct peal_buffer body = PEAL_BUFFER(4096);
-	peal_buffer_append_format(&body, "{\"code\":%d,\"message\":", code);
-	peal_json_append_string(&body, message, strlen(message));
-	peal_buffer_append_char(&body, '}');
-	peal_http_request_respond(request, status, "application/json", body.bytes, body.length,
-				  false);
-	peal_buffer_deinit(&body);
-}
-
-static void count_refusal(struct peal_stats *stats, enum error_code code)
-{
-	uint64_t *const counters[] = {
-		&stats->handshakes_refused_transport, &stats->handshakes_refused_sid,
-		&stats->handshakes_refused_method,    &stats->handshakes_refused_request,
-		&stats->handshakes_refused_forbidden, &stats->handshakes_refused_protocol,
-	};
-	stats->handshakes_refused++;
-	++*counters[code];
-}
-
-static void refuse(struct peal_front *front, struct peal_http_request *request,
-		   enum error_code code, const char *message, const char *check)
-{
-	const struct peal_engine_options *options = &front->engine->options;
-	if (!message || !peal_utf8_valid(message, strlen(message)))
-		message = messages[code];
-	count_refusal(front->engine->context->stats, code);
-	if (options->connection_error)
-		options->connection_error(peal_http_request_request(request), code, message, check,
-					  options->userdata);
-	answer_error(front, request, code == E_FORBIDDEN ? 403 : 400, code, message);
 }
 
 /* --- checks -------------------------------------------------------------------------------- */
@@ -168,8 +106,7 @@ bool peal_front_check_websocket(struct peal_front *front, struct peal_http_reque
 	}
 	if (!message)
 		return true;
-	count_refusal(front->engine->context->stats, E_BAD_REQUEST);
-	peal_http_request_refuse_upgrade(request, 400, message);
+	peal_front_refuse_upgrade(front, request, message);
 	return false;
 }
 
@@ -231,13 +168,14 @@ static void open_session(struct peal_front *front, struct peal_http_request *req
 			 struct peal_request *copy, const struct query *query)
 {
 	struct peal_engine *engine = front->engine;
-	bool websocket = wants_websocket(front, request);
+	bool websocket = peal_front_wants_websocket(front, request);
 	bool upgradable = !websocket && engine->options.allow_upgrades &&
 			  engine->options.transports & PEAL_TRANSPORT_WEBSOCKET;
 	struct peal_session *session;
 	if (!query->revision_4) {
 		free(copy);
-		refuse(front, request, E_PROTOCOL, NULL, "UNSUPPORTED_PROTOCOL_VERSION");
+		peal_front_refuse(front, request, PEAL_REFUSAL_PROTOCOL, NULL,
+				  "UNSUPPORTED_PROTOCOL_VERSION");
 		return;
 	}
 	/* All that can be refused is refused before the 101. */
@@ -249,18 +187,19 @@ static void open_session(struct peal_front *front, struct peal_http_request *req
 				    websocket ? &peal_websocket_transport : &peal_polling_transport,
 				    copy, query->base64, upgradable, &session);
 	if (r == -EEXIST) {
-		refuse(front, request, E_BAD_REQUEST, NULL, "ID_GENERATION_ERROR");
+		peal_front_refuse(front, request, PEAL_REFUSAL_BAD_REQUEST, NULL,
+				  "ID_GENERATION_ERROR");
 		return;
 	}
 	if (r < 0) {
-		answer_error(front, request, 503, E_BAD_REQUEST, messages[E_BAD_REQUEST]);
+		peal_front_answer_unavailable(front, request);
 		return;
 	}
 	peal_front_headers(front, request, true);
 	peal_front_headers(front, request, false);
 	if (session->state == PEAL_SESSION_CLOSED) {
 		/* One of the hooks has closed the node. */
-		answer_error(front, request, 503, E_BAD_REQUEST, messages[E_BAD_REQUEST]);
+		peal_front_answer_unavailable(front, request);
 		return;
 	}
 	if (!websocket) {
@@ -291,40 +230,6 @@ static void asking_free(struct asking *asking)
 	free(asking);
 }
 
-static void ask_to_come_later(struct peal_front *front, struct peal_http_request *request,
-			      const char *seconds)
-{
-	peal_http_request_add_header(request, "Retry-After", seconds);
-	answer_error(front, request, 503, E_BAD_REQUEST, messages[E_BAD_REQUEST]);
-}
-
-static bool full(struct peal_front *front, struct peal_http_request *request)
-{
-	struct peal_engine_context *context = front->engine->context;
-	if (!context->draining && context->session_count < context->max_sessions)
-		return false;
-	if (context->draining)
-		context->stats->sessions_refused_draining++;
-	else
-		context->stats->sessions_refused_full++;
-	ask_to_come_later(front, request, "5");
-	return true;
-}
-
-/* Before the hook, which may be what the rate is to spare. What would be refused for its version
- * anyway takes nobody's place. */
-static bool too_fast(struct peal_front *front, struct peal_http_request *request,
-		     const struct query *query)
-{
-	struct peal_engine_context *context = front->engine->context;
-	if (!query->revision_4 ||
-	    peal_admission_take(&context->admission, peal_loop_real_ms(context->loop)))
-		return false;
-	context->stats->sessions_refused_rate++;
-	ask_to_come_later(front, request, "1");
-	return true;
-}
-
 /* Open what was accepted, if its client is still there. Frees @asking. */
 static void open_accepted(struct asking *asking)
 {
@@ -335,7 +240,7 @@ static void open_accepted(struct asking *asking)
 	asking_free(asking);
 	if (request)
 		peal_http_request_set_userdata(request, NULL);
-	if (request && !full(front, request)) {
+	if (request && peal_front_has_room(front, request)) {
 		struct query query;
 		read_query(copy, &query);
 		open_session(front, request, copy, &query);
@@ -356,14 +261,14 @@ static void on_allowed(struct peal_decision *decision, bool accepted, const char
 	struct peal_front *front = asking->front;
 	struct peal_http_request *request = asking->http;
 	(void)data;
-	if (accepted && request && wants_websocket(front, request) &&
+	if (accepted && request && peal_front_wants_websocket(front, request) &&
 	    peal_websockets_busy(front->websockets)) {
 		/* The answer came from inside of what another WebSocket is just delivering. */
 		if (peal_timer_arm(front->engine->context->loop, &asking->later, 0) == 0)
 			return;
 		asking->http = NULL;
 		peal_http_request_set_userdata(request, NULL);
-		answer_error(front, request, 503, E_BAD_REQUEST, messages[E_BAD_REQUEST]);
+		peal_front_answer_unavailable(front, request);
 	}
 	if (accepted) {
 		open_accepted(asking);
@@ -372,7 +277,7 @@ static void on_allowed(struct peal_decision *decision, bool accepted, const char
 	asking->http = NULL;
 	if (request) {
 		peal_http_request_set_userdata(request, NULL);
-		refuse(front, request, E_FORBIDDEN, message, "FORBIDDEN");
+		peal_front_refuse(front, request, PEAL_REFUSAL_FORBIDDEN, message, "FORBIDDEN");
 	}
 	asking_free(asking);
 }
@@ -398,7 +303,7 @@ static void ask(struct peal_front *front, struct peal_http_request *request,
 	if (!next) {
 		free(asking);
 		free(copy);
-		answer_error(front, request, 503, E_BAD_REQUEST, messages[E_BAD_REQUEST]);
+		peal_front_answer_unavailable(front, request);
 		return;
 	}
 	asking->front = front;
@@ -417,16 +322,17 @@ static void on_request(struct peal_http_request *request, void *context)
 {
 	struct peal_front *front = context;
 	const struct peal_request *head = peal_http_request_request(request);
-	bool upgrade = wants_websocket(front, request);
+	bool upgrade = peal_front_wants_websocket(front, request);
 	struct query query;
 	peal_loop_run_tasks(front->engine->context->loop);
 	read_query(head, &query);
 	if (!transport_enabled(front, query.transport)) {
-		refuse(front, request, E_TRANSPORT_UNKNOWN, NULL, "UNKNOWN_TRANSPORT");
+		peal_front_refuse(front, request, PEAL_REFUSAL_TRANSPORT_UNKNOWN, NULL,
+				  "UNKNOWN_TRANSPORT");
 		return;
 	}
 	if (!origin_valid(peal_request_header(head, "origin"))) {
-		refuse(front, request, E_BAD_REQUEST, NULL, "INVALID_ORIGIN");
+		peal_front_refuse(front, request, PEAL_REFUSAL_BAD_REQUEST, NULL, "INVALID_ORIGIN");
 		return;
 	}
 	bool websocket_named = !strcmp(query.transport, "websocket");
@@ -434,16 +340,20 @@ static void on_request(struct peal_http_request *request, void *context)
 		struct peal_session *session =
 			peal_engine_find(front->engine, query.sid, strlen(query.sid));
 		if (!session) {
-			refuse(front, request, E_SID_UNKNOWN, NULL, "UNKNOWN_SID");
+			peal_front_refuse(front, request, PEAL_REFUSAL_SID_UNKNOWN, NULL,
+					  "UNKNOWN_SID");
 		} else if (upgrade ? !websocket_named || !front->engine->options.allow_upgrades
 				   : strcmp(query.transport, session->transport->name) != 0) {
-			refuse(front, request, E_BAD_REQUEST, NULL, "TRANSPORT_MISMATCH");
+			peal_front_refuse(front, request, PEAL_REFUSAL_BAD_REQUEST, NULL,
+					  "TRANSPORT_MISMATCH");
 		} else if (!query.revision_4) {
-			refuse(front, request, E_BAD_REQUEST, NULL, "PROTOCOL_MISMATCH");
+			peal_front_refuse(front, request, PEAL_REFUSAL_BAD_REQUEST, NULL,
+					  "PROTOCOL_MISMATCH");
 		} else if (upgrade) {
 			peal_upgrade_begin(front, session, request);
 		} else if (session->transport != &peal_polling_transport) {
-			refuse(front, request, E_BAD_REQUEST, NULL, "TRANSPORT_MISMATCH");
+			peal_front_refuse(front, request, PEAL_REFUSAL_BAD_REQUEST, NULL,
+					  "TRANSPORT_MISMATCH");
 		} else if (!strcmp(head->method, "GET")) {
 			peal_polling_get(front, session, request);
 		} else if (!strcmp(head->method, "POST")) {
@@ -454,14 +364,19 @@ static void on_request(struct peal_http_request *request, void *context)
 		return;
 	}
 	if (strcmp(head->method, "GET") != 0) {
-		refuse(front, request, E_HANDSHAKE_METHOD, NULL, "BAD_HANDSHAKE_METHOD");
+		peal_front_refuse(front, request, PEAL_REFUSAL_HANDSHAKE_METHOD, NULL,
+				  "BAD_HANDSHAKE_METHOD");
 		return;
 	}
 	if (websocket_named != upgrade) {
-		refuse(front, request, E_BAD_REQUEST, NULL, "TRANSPORT_HANDSHAKE_ERROR");
+		peal_front_refuse(front, request, PEAL_REFUSAL_BAD_REQUEST, NULL,
+				  "TRANSPORT_HANDSHAKE_ERROR");
 		return;
 	}
-	if (!full(front, request) && !too_fast(front, request, &query))
+	/* Before the hook, which may be what the rate is to spare. What would be refused for its
+	 * version anyway takes nobody's place. */
+	if (peal_front_has_room(front, request) &&
+	    (!query.revision_4 || peal_front_lets_in(front, request)))
 		ask(front, request, &query);
 }
 

@@ -66,6 +66,32 @@ void peal_front_headers(struct peal_front *front, struct peal_http_request *requ
 /* The front that an engine is mounted with. */
 struct peal_front *peal_front_of(const struct peal_session *session);
 
+/* refusal.c: the codes of Engine.IO. */
+enum peal_refusal {
+	PEAL_REFUSAL_TRANSPORT_UNKNOWN = 0,
+	PEAL_REFUSAL_SID_UNKNOWN = 1,
+	PEAL_REFUSAL_HANDSHAKE_METHOD = 2,
+	PEAL_REFUSAL_BAD_REQUEST = 3,
+	PEAL_REFUSAL_FORBIDDEN = 4,
+	PEAL_REFUSAL_PROTOCOL = 5,
+};
+
+/* The answer to this request is a WebSocket, or a refusal that ends the connection. */
+bool peal_front_wants_websocket(const struct peal_front *front,
+				const struct peal_http_request *request);
+/* Refuse for what the request says. @message NULL: that of the code; @check is for the hook. */
+void peal_front_refuse(struct peal_front *front, struct peal_http_request *request,
+		       enum peal_refusal code, const char *message, const char *check);
+/* Refuse an upgrade for its WebSocket headers. */
+void peal_front_refuse_upgrade(struct peal_front *front, struct peal_http_request *request,
+			       const char *message);
+/* The node cannot serve it now. */
+void peal_front_answer_unavailable(struct peal_front *front, struct peal_http_request *request);
+/* One more session may be open; otherwise the refusal was sent. */
+bool peal_front_has_room(struct peal_front *front, struct peal_http_request *request);
+/* It is not too soon for one more; then it is counted. Otherwise the refusal was sent. */
+bool peal_front_lets_in(struct peal_front *front, struct peal_http_request *request);
+
 /*
  * compress.c: the encoding that `Accept-Encoding` prefers, "gzip", "deflate" or NULL, and the
  * compressed bytes (to be freed). Return: 0; -ENOMEM.
