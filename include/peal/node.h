@@ -30,12 +30,17 @@ struct peal_node_options {
 			       ends, libwebsockets looks through a table of that size */
 	unsigned connect_timeout_ms;	     /* 45000 */
 	bool cleanup_empty_child_namespaces; /* false */
-	unsigned connect_rate; /* 0; new sessions per second of all engines, with bursts of a tenth
-				  of that; more get 503 with Retry-After. 0: as many as come */
-	size_t max_child_namespaces; /* 10000 dynamic children; more are refused as invalid
-					namespaces */
-	size_t websocket_read_bytes; /* 512; a buffer of this size per WebSocket client, and the
-					size of each read */
+	unsigned connect_rate;	/* 0; new sessions per second of all engines, with bursts of a tenth
+				   of that; more get 503 with Retry-After. 0: as many as come */
+	size_t address_clients; /* 0; sessions that one address may have open, the /64 for
+				   IPv6; more get 429 with Retry-After. 0: no limit */
+	unsigned address_connect_rate; /* 0; new sessions per second of one address, of which a
+					  second's worth may come at once; more get 429 with
+					  Retry-After. 0: as many as come */
+	size_t max_child_namespaces;   /* 10000 dynamic children; more are refused as invalid
+					  namespaces */
+	size_t websocket_read_bytes;   /* 512; a buffer of this size per WebSocket client, and the
+					  size of each read */
 	const char *const *trusted_proxies; /* CIDR blocks: only these peers' X-Forwarded-For and
 					       -Proto count */
 	size_t trusted_proxy_count;
@@ -151,6 +156,20 @@ PEAL_API PEAL_MUST_CHECK int peal_node_set_max_clients(struct peal_node *node, s
 /** peal_node_set_connect_rate() - let in so many sessions per second; 0: as many as come. Return:
  * 0; -EINVAL for more than 1000000. */
 PEAL_API PEAL_MUST_CHECK int peal_node_set_connect_rate(struct peal_node *node, unsigned rate);
+
+/**
+ * peal_node_set_address_clients() - let one address have so many sessions; 0: no limit
+ *
+ * Those that are open count, and stay also where they are more.
+ *
+ * Return: 0; -ENOMEM when there was no limit and there is none now.
+ */
+PEAL_API PEAL_MUST_CHECK int peal_node_set_address_clients(struct peal_node *node, size_t count);
+
+/** peal_node_set_address_connect_rate() - let in so many sessions per second of one address; 0: as
+ * many as come. Return: 0; -EINVAL for more than 1000000. */
+PEAL_API PEAL_MUST_CHECK int peal_node_set_address_connect_rate(struct peal_node *node,
+								unsigned rate);
 
 /**
  * peal_node_set_trusted_proxies() - believe these peers about further requests

@@ -25,12 +25,17 @@
 	X(gauge, rounds, "acknowledged broadcasts and emits under way")                            \
 	X(gauge, http_connections, "open HTTP connections")                                        \
 	X(gauge, websocket_connections, "open WebSocket connections")                              \
+	X(gauge, addresses, "client addresses that are known for the limits of an address")        \
 	X(counter, sessions_opened, "sessions opened")                                             \
 	X(gauge, draining,                                                                         \
 	  "1 while the node drains: no new sessions, the open ones are sent away")                 \
 	X(counter, sessions_drained, "sessions sent away by a drain")                              \
 	X(counter, sessions_refused_full, "sessions refused because of --max-clients")             \
 	X(counter, sessions_refused_rate, "sessions refused because of --connect-rate")            \
+	X(counter, sessions_refused_address_clients,                                               \
+	  "sessions refused because of --address-clients")                                         \
+	X(counter, sessions_refused_address_rate,                                                  \
+	  "sessions refused because of --address-connect-rate")                                    \
 	X(counter, sessions_refused_draining, "sessions refused because the node drains")          \
 	X(counter, sessions_closed_outbox,                                                         \
 	  "sessions closed because their outbox passed its limit")                                 \

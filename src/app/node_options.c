@@ -105,6 +105,8 @@ int peal_node_settings_init(struct peal_node_settings *node, const struct peal_s
 	node->options.name = s->name;
 	node->options.max_clients = (size_t)s->max_clients;
 	node->options.connect_rate = (unsigned)s->connect_rate;
+	node->options.address_clients = (size_t)s->address_clients;
+	node->options.address_connect_rate = (unsigned)s->address_connect_rate;
 	node->options.connect_timeout_ms = (unsigned)s->connect_timeout;
 	node->options.cleanup_empty_child_namespaces = s->cleanup_empty_child_namespaces;
 	node->options.max_child_namespaces = (size_t)s->max_child_namespaces;

@@ -42,6 +42,13 @@
 	number(connect_rate, "COUNT", "sessions per second", 0, 0, PEAL_OPTION_MAX_CONNECT_RATE,   \
 	       "new sessions that are let in each second, with bursts of a tenth of that; more "   \
 	       "get 503 with Retry-After and come again by themselves. 0: as many as come")        \
+	number(address_clients, "COUNT", "clients", 0, 0, PEAL_OPTION_MAX_CLIENTS,                 \
+	       "sessions that one client address may have open, for IPv6 the /64; more get 429 "   \
+	       "with Retry-After. 0: no limit")                                                    \
+	number(address_connect_rate, "COUNT", "sessions per second", 0, 0,                         \
+	       PEAL_OPTION_MAX_CONNECT_RATE,                                                       \
+	       "new sessions of one client address that are let in each second, with bursts of a " \
+	       "second's worth; more get 429 with Retry-After. 0: as many as come")                \
 	list(trusted_proxy, "CIDR", NULL, NULL,                                                    \
 	     "a balancer whose X-Forwarded-For and X-Forwarded-Proto count, such as 10.0.0.0/8")   \
 	number(drain_seconds, "SECONDS", "s", 0, 0, 3600,                                          \
@@ -240,6 +247,8 @@
  */
 #define PEAL_OPTIONS_RELOADED(X)             \
 	X(connect_rate, rate)                \
+	X(address_clients, addresses)        \
+	X(address_connect_rate, addresses)   \
 	X(auth_key, access)                  \
 	X(auth_secret, access)               \
 	X(auth_secret_file, access)          \

@@ -37,6 +37,18 @@ static int change_rate(struct peal_reload *reload, const struct peal_prepared *p
 					  (unsigned)reload->settings->connect_rate);
 }
 
+static int change_addresses(struct peal_reload *reload, const struct peal_prepared *prepared)
+{
+	struct peal_node *node = reload->place->node;
+	int r = peal_node_set_address_clients(node, (size_t)reload->settings->address_clients);
+
+	(void)prepared;
+	if (r == 0)
+		r = peal_node_set_address_connect_rate(
+			node, (unsigned)reload->settings->address_connect_rate);
+	return r;
+}
+
 static int change_access(struct peal_reload *reload, const struct peal_prepared *prepared)
 {
 	return peal_access_change(*reload->access, prepared->access);
@@ -98,8 +110,10 @@ static int change_logging(struct peal_reload *reload, const struct peal_prepared
 	return 0;
 }
 
-#define GROUPS(X) \
-	X(access) X(webhooks) X(clients) X(rate) X(proxies) X(cors) X(key) X(logging) X(later)
+#define GROUPS(X)   \
+	X(access)   \
+	X(webhooks) \
+	X(clients) X(rate) X(addresses) X(proxies) X(cors) X(key) X(logging) X(later)
 
 enum group {
 	NO_GROUP,

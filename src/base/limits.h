@@ -61,6 +61,11 @@
 /* The header lines of one response. */
 #define PEAL_LIMIT_HTTP_RESPONSE_HEAD_BYTES 65536
 
+/* Addresses of which is known how fast they open sessions, which is forgotten after a second: more
+ * than a node can let in within one. A flood from ever new ones makes it forget the oldest sooner.
+ */
+#define PEAL_LIMIT_ADDRESSES 65536
+
 /* An orderly close of a polling session waits this long for the next GET. */
 #define PEAL_LIMIT_CLOSE_GRACE_MS 30000
 /* A WebSocket that was sent a close frame is destroyed after this. */

@@ -3,16 +3,18 @@
 /* What one session costs: a millisecond of a rate of one per second is one unit. */
 #define SESSION 1000
 
-/* A tenth of a second's worth, and one session at least, or nobody would ever come in. */
+/* The burst, and one session at least, or nobody would ever come in. */
 static uint64_t ceiling(const struct peal_admission *admission)
 {
-	uint64_t tenth = (uint64_t)admission->rate * SESSION / 10;
-	return tenth < SESSION ? SESSION : tenth;
+	uint64_t burst = (uint64_t)admission->rate * admission->burst_ms;
+	return burst < SESSION ? SESSION : burst;
 }
 
-void peal_admission_init(struct peal_admission *admission, unsigned rate, uint64_t now_ms)
+void peal_admission_init(struct peal_admission *admission, unsigned rate, unsigned burst_ms,
+			 uint64_t now_ms)
 {
-	*admission = (struct peal_admission){ .rate = rate, .filled_ms = now_ms };
+	*admission =
+		(struct peal_admission){ .rate = rate, .burst_ms = burst_ms, .filled_ms = now_ms };
 	admission->credit = ceiling(admission);
 }
 
@@ -28,13 +30,19 @@ static void fill(struct peal_admission *admission, uint64_t now_ms)
 	admission->filled_ms = now_ms;
 }
 
-bool peal_admission_take(struct peal_admission *admission, uint64_t now_ms)
+bool peal_admission_open(struct peal_admission *admission, uint64_t now_ms)
 {
 	if (!admission->rate)
 		return true;
 	fill(admission, now_ms);
-	if (admission->credit < SESSION)
+	return admission->credit >= SESSION;
+}
+
+bool peal_admission_take(struct peal_admission *admission, uint64_t now_ms)
+{
+	if (!peal_admission_open(admission, now_ms))
 		return false;
-	admission->credit -= SESSION;
+	if (admission->rate)
+		admission->credit -= SESSION;
 	return true;
 }

@@ -12,6 +12,7 @@
 #include <peal/engine.h>
 
 #include "base/log.h"
+#include "engine/addresses.h"
 #include "engine/admission.h"
 #include "engine/session.h"
 #include "loop/barrier.h"
@@ -29,6 +30,7 @@ struct peal_engine_context {
 	size_t open_count;		 /* of these, those that are not closing */
 	bool draining;			 /* new sessions get 503 */
 	struct peal_admission admission; /* so fast they come in; more get 503 */
+	struct peal_addresses addresses; /* the limits of each address; more get 429 */
 	struct peal_barrier *barrier;	 /* for peal_session_hold(); NULL: nothing ever waits */
 };
 

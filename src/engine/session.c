@@ -122,8 +122,14 @@ int peal_session_create(struct peal_engine *engine, const struct peal_transport 
 	memcpy(session->sid, sid, length + 1);
 	session->by_sid.key = session->sid;
 	session->by_sid.key_length = (uint32_t)length;
+	r = peal_addresses_enter(&engine->context->addresses, request->address);
+	if (r < 0) {
+		session_free(session);
+		return r;
+	}
 	r = peal_hash_insert(&engine->by_sid, &session->by_sid);
 	if (r < 0) {
+		peal_addresses_leave(&engine->context->addresses, request->address);
 		session_free(session);
 		return r;
 	}
@@ -173,6 +179,7 @@ static void report_close(struct peal_task *task)
 	if (engine->handlers.close && session->opened)
 		engine->handlers.close(session, session->close_reason, session->close_description,
 				       engine->userdata);
+	peal_addresses_leave(&engine->context->addresses, session->request->address);
 	engine->context->session_count--;
 	engine->session_count--;
 	engine->context->stats->sessions--;

@@ -85,6 +85,9 @@ void peal_http_server_set_max_connections(struct peal_http_server *server, size_
 int peal_http_server_set_trusted(struct peal_http_server *server, const char *const *networks,
 				 size_t count) __attribute__((warn_unused_result));
 
+/* Whether any peer is believed about who its clients are. */
+bool peal_http_server_has_trusted(const struct peal_http_server *server);
+
 /*
  * Requests whose raw target starts with @prefix go to @handler; the longest prefix wins. @cors is
  * applied before the handler to every response under the prefix, answers preflights, and is

@@ -251,6 +251,11 @@ int peal_http_server_set_trusted(struct peal_http_server *server, const char *co
 	return 0;
 }
 
+bool peal_http_server_has_trusted(const struct peal_http_server *server)
+{
+	return server->trusted_count != 0;
+}
+
 void peal_http_server_set_max_connections(struct peal_http_server *server, size_t count)
 {
 	server->max_connections = count;

@@ -28,7 +28,38 @@ int peal_node_set_connect_rate(struct peal_node *node, unsigned rate)
 {
 	if (rate > PEAL_LIMIT_CONNECT_RATE)
 		return -EINVAL;
-	peal_admission_init(&node->engines_context.admission, rate, peal_loop_real_ms(node->loop));
+	peal_admission_init(&node->engines_context.admission, rate, PEAL_CONNECT_BURST_MS,
+			    peal_loop_real_ms(node->loop));
+	return 0;
+}
+
+/* Sessions are counted by their addresses only while there is a limit for that. */
+static int enter_all(struct peal_node *node)
+{
+	int r = 0;
+	peal_list_each (link, &node->engines)
+		if (r == 0)
+			r = peal_front_enter_addresses(
+				peal_container(link, struct peal_engine_place, link)->front);
+	return r;
+}
+
+int peal_node_set_address_clients(struct peal_node *node, size_t count)
+{
+	struct peal_addresses *addresses = &node->engines_context.addresses;
+	bool counted = addresses->clients;
+	peal_addresses_set_clients(addresses, count);
+	int r = counted || !count ? 0 : enter_all(node);
+	if (r < 0)
+		peal_addresses_set_clients(addresses, 0);
+	return r;
+}
+
+int peal_node_set_address_connect_rate(struct peal_node *node, unsigned rate)
+{
+	if (rate > PEAL_LIMIT_CONNECT_RATE)
+		return -EINVAL;
+	peal_addresses_set_rate(&node->engines_context.addresses, rate);
 	return 0;
 }
 

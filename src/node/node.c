@@ -60,6 +60,8 @@ static int check_options(struct peal_node *node, const struct peal_node_options 
 		wrong = "max_clients";
 	else if (options->connect_rate > PEAL_LIMIT_CONNECT_RATE)
 		wrong = "connect_rate";
+	else if (options->address_connect_rate > PEAL_LIMIT_CONNECT_RATE)
+		wrong = "address_connect_rate";
 	else if (!options->connect_timeout_ms || options->connect_timeout_ms > INT32_MAX)
 		wrong = "connect_timeout_ms";
 	else if (options->websocket_read_bytes < 64 || options->websocket_read_bytes > 65536)
@@ -223,7 +225,10 @@ static int make(struct peal_node *node, const struct peal_node_options *options)
 	node->engines_context.log = &node->log;
 	node->engines_context.barrier = &node->barrier;
 	peal_admission_init(&node->engines_context.admission, options->connect_rate,
-			    peal_loop_real_ms(node->loop));
+			    PEAL_CONNECT_BURST_MS, peal_loop_real_ms(node->loop));
+	peal_addresses_init(&node->engines_context.addresses, node->loop, &node->stats, &node->log);
+	peal_addresses_set_clients(&node->engines_context.addresses, options->address_clients);
+	peal_addresses_set_rate(&node->engines_context.addresses, options->address_connect_rate);
 	const struct peal_http_options http = {
 		.max_connections = connections,
 		.trusted_proxies = options->trusted_proxies,
@@ -512,6 +517,7 @@ void peal_node_free(struct peal_node *node)
 		peal_loop_step(node->loop);
 		peal_loop_cancel(&node->decisions_task);
 		end_engines(node);
+		peal_addresses_deinit(&node->engines_context.addresses);
 		peal_barrier_deinit(&node->barrier);
 	}
 	peal_adapter_free(node->adapter);

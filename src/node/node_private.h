@@ -17,6 +17,8 @@
 #define PEAL_LIMIT_NODE_NAME_BYTES 255
 /* New sessions per second: above it a rate says nothing that --max-clients does not. */
 #define PEAL_LIMIT_CONNECT_RATE 1000000
+/* What the rate of all new sessions lets in at once: a tenth of a second's worth. */
+#define PEAL_CONNECT_BURST_MS 100
 
 struct event;
 

@@ -220,14 +220,18 @@ static void open_session(struct peal_front *front, struct peal_http_request *req
 	peal_session_opened(session);
 }
 
-static void asking_free(struct asking *asking)
+/* Frees @asking. Return: its request, for the caller. */
+static struct peal_request *end_asking(struct asking *asking)
 {
+	struct peal_front *front = asking->front;
+	struct peal_request *request = asking->request;
 	peal_decision_forget(&asking->decision);
-	peal_timer_disarm(asking->front->engine->context->loop, &asking->later);
-	asking->front->asking_count--;
+	peal_timer_disarm(front->engine->context->loop, &asking->later);
+	peal_addresses_leave(&front->engine->context->addresses, request->address);
+	front->asking_count--;
 	peal_list_unlink(&asking->link);
-	free(asking->request);
 	free(asking);
+	return request;
 }
 
 /* Open what was accepted, if its client is still there. Frees @asking. */
@@ -235,9 +239,7 @@ static void open_accepted(struct asking *asking)
 {
 	struct peal_front *front = asking->front;
 	struct peal_http_request *request = asking->http;
-	struct peal_request *copy = asking->request;
-	asking->request = NULL;
-	asking_free(asking);
+	struct peal_request *copy = end_asking(asking);
 	if (request)
 		peal_http_request_set_userdata(request, NULL);
 	if (request && peal_front_has_room(front, request)) {
@@ -279,13 +281,14 @@ static void on_allowed(struct peal_decision *decision, bool accepted, const char
 		peal_http_request_set_userdata(request, NULL);
 		peal_front_refuse(front, request, PEAL_REFUSAL_FORBIDDEN, message, "FORBIDDEN");
 	}
-	asking_free(asking);
+	free(end_asking(asking));
 }
 
 static void ask(struct peal_front *front, struct peal_http_request *request,
 		const struct query *query)
 {
 	const struct peal_engine_options *options = &front->engine->options;
+	struct peal_addresses *addresses = &front->engine->context->addresses;
 	struct peal_request *copy = peal_request_copy(peal_http_request_request(request));
 	struct asking *asking = NULL;
 	struct peal_next *next = NULL;
@@ -295,10 +298,13 @@ static void ask(struct peal_front *front, struct peal_http_request *request,
 	}
 	/* Those whose clients left count until the hook has answered. */
 	if (copy && front->asking_count < front->engine->context->max_sessions &&
-	    (asking = calloc(1, sizeof(*asking)))) {
+	    (asking = calloc(1, sizeof(*asking))) &&
+	    peal_addresses_enter(addresses, copy->address) == 0) {
 		asking->decision.fn = on_allowed;
 		asking->later.fn = on_later;
 		next = peal_decision_ask(front->decisions, &asking->decision);
+		if (!next)
+			peal_addresses_leave(addresses, copy->address);
 	}
 	if (!next) {
 		free(asking);
@@ -481,12 +487,30 @@ int peal_front_set_cors(struct peal_front *front, const struct peal_cors_options
 	return 0;
 }
 
+int peal_front_enter_addresses(struct peal_front *front)
+{
+	struct peal_addresses *addresses = &front->engine->context->addresses;
+	int r = 0;
+	peal_list_each (link, &front->asking) {
+		const struct asking *asking = peal_container(link, struct asking, link);
+		if (r == 0)
+			r = peal_addresses_enter(addresses, asking->request->address);
+	}
+	peal_list_each (link, &front->engine->sessions) {
+		const struct peal_session *session =
+			peal_container(link, struct peal_session, link);
+		if (r == 0)
+			r = peal_addresses_enter(addresses, session->request->address);
+	}
+	return r;
+}
+
 void peal_front_free(struct peal_front *front)
 {
 	if (!front)
 		return;
 	peal_list_each (link, &front->asking)
-		asking_free(peal_container(link, struct asking, link));
+		free(end_asking(peal_container(link, struct asking, link)));
 	peal_deadlines_deinit(&front->upgrade_due);
 	peal_buffer_deinit(&front->scratch);
 	peal_cors_free(front->cors);

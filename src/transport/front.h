@@ -23,6 +23,9 @@ int peal_front_new(struct peal_engine *engine, struct peal_http_server *http,
  * nothing has changed. */
 int peal_front_set_cors(struct peal_front *front, const struct peal_cors_options *options)
 	__attribute__((warn_unused_result));
+/* Count what is there, sessions and those that ask to become one, by its address: see
+ * engine/addresses.h. Return: 0; -ENOMEM. */
+int peal_front_enter_addresses(struct peal_front *front) __attribute__((warn_unused_result));
 /* All sessions are gone, and the HTTP server is freed or will not call any more. */
 void peal_front_free(struct peal_front *front);
 

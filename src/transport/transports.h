@@ -21,6 +21,7 @@ struct peal_front {
 	struct peal_deadlines upgrade_due;
 	struct peal_list asking; /* new sessions whose allowRequest hook has not answered */
 	size_t asking_count;
+	bool warned_of_proxy;
 	struct peal_buffer scratch; /* of poll responses */
 };
 
@@ -89,7 +90,7 @@ void peal_front_refuse_upgrade(struct peal_front *front, struct peal_http_reques
 void peal_front_answer_unavailable(struct peal_front *front, struct peal_http_request *request);
 /* One more session may be open; otherwise the refusal was sent. */
 bool peal_front_has_room(struct peal_front *front, struct peal_http_request *request);
-/* It is not too soon for one more; then it is counted. Otherwise the refusal was sent. */
+/* It is not too soon for one more; then that counts. Otherwise the refusal was sent. */
 bool peal_front_lets_in(struct peal_front *front, struct peal_http_request *request);
 
 /*

@@ -102,10 +102,10 @@ export function endWith(t, node, stop) {
 	});
 }
 
-// One HTTP request on a connection of its own.
-export function request(port, { method = "GET", path: target, headers = {}, body, agent = false }) {
+// One HTTP request on a connection of its own, from another address of this machine if need be.
+export function request(port, { method = "GET", path: target, headers = {}, body, agent = false, localAddress }) {
 	return within(new Promise((resolve, reject) => {
-		const sent = http.request({ host: "127.0.0.1", port, method, path: target, headers, agent }, (response) => {
+		const sent = http.request({ host: "127.0.0.1", port, method, path: target, headers, agent, localAddress }, (response) => {
 			const chunks = [];
 			response.on("data", (chunk) => chunks.push(chunk));
 			response.on("error", reject);
