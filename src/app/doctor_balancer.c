@@ -19,7 +19,8 @@
 /* So many that a balancer with two nodes and no stickiness is found out for sure. */
 #define SESSIONS 6
 #define REQUESTS 4
-/* A node that lets clients in at a rate says so with a Retry-After of a second: it is asked again.
+/* A node that lets clients in at a rate, all of them or those of an address, says so with a
+ * Retry-After of a second: it is asked again.
  */
 #define AGAIN_US 200000
 #define AGAIN_TIMES 25
@@ -95,7 +96,8 @@ static void request_session(const char *url, struct exchange *exchange)
 {
 	for (unsigned i = 0; i < AGAIN_TIMES; i++) {
 		request(url, NULL, exchange);
-		if (exchange->status != 503 || exchange->retry_after != 1)
+		if ((exchange->status != 503 && exchange->status != 429) ||
+		    exchange->retry_after != 1)
 			return;
 		usleep(AGAIN_US);
 	}
@@ -144,6 +146,14 @@ static bool read_sid(const struct exchange *exchange, char sid[65])
 	return true;
 }
 
+static void say_limited(struct peal_doctor *doctor, const char *check)
+{
+	peal_doctor_say(doctor, PEAL_FINDING_FAIL, check,
+			"a node takes no more sessions of this address (429): is it that of all "
+			"clients, for want of --trusted-proxy, or has it as many as "
+			"--address-clients allows?");
+}
+
 static void say_unopened(struct peal_doctor *doctor, const char *check,
 			 const struct exchange *exchange)
 {
@@ -154,6 +164,8 @@ static void say_unopened(struct peal_doctor *doctor, const char *check,
 		peal_doctor_say(doctor, PEAL_FINDING_FAIL, check,
 				"no node takes new sessions (503): are they started, ready, not "
 				"full and not draining?");
+	else if (exchange->status == 429)
+		say_limited(doctor, check);
 	else
 		peal_doctor_say(doctor, PEAL_FINDING_FAIL, check,
 				"the answer to a new session is a %ld and not from a node: does "
@@ -287,10 +299,17 @@ static char *make_head(const char *url, const char *key)
 	return head;
 }
 
+/* Of an answer whose head is in the body as well. */
+static bool is_status(const struct exchange *exchange, const char *status)
+{
+	return !strncmp(exchange->body, "HTTP/1.1 ", 9) &&
+	       !strncmp(exchange->body + 9, status, 3) && exchange->body[12] == ' ';
+}
+
 static void judge_websocket(struct peal_doctor *doctor, const char *accept,
 			    const struct exchange *exchange)
 {
-	bool switched = !strncmp(exchange->body, "HTTP/1.1 101 ", 13);
+	bool switched = is_status(exchange, "101");
 
 	if (switched && strcasestr(exchange->body, accept) &&
 	    memmem(exchange->body, exchange->length, "0{\"sid\":\"", 9))
@@ -301,6 +320,8 @@ static void judge_websocket(struct peal_doctor *doctor, const char *accept,
 	else if (!exchange->length)
 		peal_doctor_say(doctor, PEAL_FINDING_FAIL, "websocket", "no answer%s%s",
 				*exchange->message ? ": " : "", exchange->message);
+	else if (is_status(exchange, "429"))
+		say_limited(doctor, "websocket");
 	else
 		peal_doctor_say(doctor, PEAL_FINDING_FAIL, "websocket",
 				"the upgrade is answered with \"%.*s\": the balancer must pass "
@@ -322,7 +343,7 @@ static bool try_websocket(const char *url, const char *key, struct exchange *exc
 	}
 	curl_easy_cleanup(curl);
 	free(head);
-	return !strncmp(exchange->body, "HTTP/1.1 503 ", 13) &&
+	return (is_status(exchange, "503") || is_status(exchange, "429")) &&
 	       strcasestr(exchange->body, "\r\nRetry-After: 1\r\n");
 }
 

@@ -6,7 +6,7 @@ import http from "node:http";
 import net from "node:net";
 import test from "node:test";
 import { Webhook } from "standardwebhooks";
-import { folder, peal, run, serve, until } from "./program.mjs";
+import { client, event, folder, peal, run, serve, until } from "./program.mjs";
 import { freePort, key, startNodes, startRedis } from "./redis.mjs";
 
 // Runs it; the findings by check, with the exit status.
@@ -250,6 +250,17 @@ test("a node that lets clients in at a rate is no fault", async (t) => {
 	const node = await serve(t, ["--connect-rate", "10", "--internal-listen", "127.0.0.1:0"]);
 	const { code, text } = await examine(["--url", node.url]);
 	assert.equal(code, 0, text);
+});
+
+test("a node that lets an address in at a rate is no fault, and one that lets it in no more is named", async (t) => {
+	const limits = ["--address-connect-rate", "2", "--address-clients", "1", "--internal-listen", "127.0.0.1:0"];
+	const node = await serve(t, limits);
+	const { code, text } = await examine(["--url", node.url]);
+	assert.equal(code, 0, text);
+	await event(client(node, { transports: ["websocket"], reconnectionDelay: 100 }), "connect");
+	const { code: worse, findings } = await examine(["--url", node.url]);
+	assert.equal(worse, 2);
+	for (const check of ["polling", "websocket"]) is(findings[check], "fail", /429.*--trusted-proxy.*--address-clients/);
 });
 
 test("a balancer that does not keep polling sessions on their node fails", async (t) => {
