@@ -77,6 +77,10 @@ enum peal_emit_error {
 	PEAL_EMIT_E_GONE = 5,		 /* the socket is no longer connected */
 };
 
+/** peal_event_is_reserved() - may no event have this name? Those that mean something to Socket.IO
+ * itself: connect, connect_error, disconnect, disconnecting, newListener, removeListener */
+PEAL_API bool peal_event_is_reserved(const char *event);
+
 /* How an acknowledgement or a round of them ended. */
 enum peal_ack_error {
 	PEAL_ACK_OK = 0,

@@ -151,13 +151,11 @@ static bool read_names(struct peal_piece value, const char *path, bool may_be_em
 /* Events for clients and events for servers have reserved names of their own. */
 static bool is_reserved(const char *event, bool for_servers)
 {
-	static const char *const of_clients[] = { "connect",	 "connect_error",
-						  "disconnect",	 "disconnecting",
-						  "newListener", "removeListener",
-						  NULL };
 	static const char *const of_servers[] = { "connect", "connection", "new_namespace", NULL };
 
-	for (const char *const *name = for_servers ? of_servers : of_clients; *name; name++)
+	if (!for_servers)
+		return peal_event_is_reserved(event);
+	for (const char *const *name = of_servers; *name; name++)
 		if (!strcmp(*name, event))
 			return true;
 	return false;

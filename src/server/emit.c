@@ -15,6 +15,11 @@ static int count_failure(const struct peal_namespace *ns, int r)
 	return r;
 }
 
+bool peal_event_is_reserved(const char *event)
+{
+	return event && peal_event_reserved(event, strlen(event));
+}
+
 static int check_event(const char *event, const struct peal_args *args)
 {
 	size_t length = event ? strlen(event) : 0;

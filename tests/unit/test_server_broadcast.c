@@ -156,7 +156,10 @@ START_TEST(should_throw_on_reserved_event)
 	for (size_t i = 0; i < 6; i++) {
 		ck_assert_int_eq(peal_emit(io, PEAL_ALL, names[i]), PEAL_EMIT_E_RESERVED);
 		ck_assert_int_eq(peal_socket_emit(a, 0, names[i]), PEAL_EMIT_E_RESERVED);
+		ck_assert(peal_event_is_reserved(names[i]));
 	}
+	ck_assert(!peal_event_is_reserved("connection") && !peal_event_is_reserved("Connect") &&
+		  !peal_event_is_reserved("") && !peal_event_is_reserved(NULL));
 	ck_assert_int_eq(peal_emit(io, PEAL_ALL, NULL), PEAL_EMIT_E_INVALID);
 	ck_assert_int_eq(peal_emit(io, PEAL_ALL, "\xff"), PEAL_EMIT_E_INVALID);
 	ck_assert_int_eq(peal_emit(NULL, PEAL_ALL, "a"), PEAL_EMIT_E_INVALID);
