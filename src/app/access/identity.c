@@ -3,6 +3,7 @@
  */
 #include "identity.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +22,17 @@ bool peal_identity_user(const struct peal_socket *socket, struct peal_piece *ret
 		}
 	}
 	return false;
+}
+
+int peal_identity_user_text(const struct peal_socket *socket, char **ret_user)
+{
+	struct peal_piece user;
+
+	*ret_user = NULL;
+	if (!peal_identity_user(socket, &user))
+		return 0;
+	*ret_user = peal_piece_string(user);
+	return *ret_user ? 0 : -ENOMEM;
 }
 
 int peal_identity_join(struct peal_socket *socket, const char *user,

@@ -14,6 +14,10 @@
  * without one. */
 bool peal_identity_user(const struct peal_socket *socket, struct peal_piece *ret_user);
 
+/* The same as text. Return: 0, with NULL for a client without one; -ENOMEM. */
+int peal_identity_user_text(const struct peal_socket *socket, char **ret_user)
+	__attribute__((warn_unused_result));
+
 /* Join the room of the user, if there is one, and other rooms. Return: 0; -ENOMEM; a code of enum
  * peal_emit_error. */
 int peal_identity_join(struct peal_socket *socket, const char *user,

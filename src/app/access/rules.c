@@ -5,19 +5,17 @@
  */
 #include "rules.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <peal/peal.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../api_json.h"
 #include "identity.h"
 #include "pattern.h"
 #include "space.h"
 #include "token.h"
+#include "wish.h"
 
-#define ROOM_BYTES PEAL_TOKEN_ROOM_BYTES
 /* Ids of sockets, here and on Node.js servers. */
 #define ID_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 #define ID_LENGTH 20
@@ -28,120 +26,16 @@ struct peal_rules_space {
 	char *name;
 };
 
-/* The rooms that a client asks for. */
-struct wish {
-	char *rooms[PEAL_RULES_ROOMS];
-	size_t count;
-};
-
-/* --- answers --------------------------------------------------------------------------------- */
-
-struct refusal {
-	const char *code, *message;
-};
-
-static const struct refusal
-	invalid = { "invalid",
-		    "one argument is needed: the name of a room, or a list of 1 to 100" },
+static const struct peal_refusal
+	one_argument = { "invalid", "one argument is needed: a room, or a list of them" },
 	forbidden = { "forbidden", "there is no rule that allows it" },
-	too_many = { "too_many_rooms", "the client would be in more rooms than it may" },
-	internal = { "internal", "the node has no memory" };
-
-static void refuse(const struct peal_event *event, const struct refusal *refusal)
-{
-	cJSON *answer, *error;
-
-	if (!event->wants_ack)
-		return;
-	answer = cJSON_CreateObject();
-	cJSON_AddFalseToObject(answer, "ok");
-	error = cJSON_AddObjectToObject(answer, "error");
-	cJSON_AddStringToObject(error, "code", refusal->code);
-	cJSON_AddStringToObject(error, "message", refusal->message);
-	if (answer)
-		peal_reply(event, answer);
-	cJSON_Delete(answer);
-}
-
-static void confirm(const struct peal_event *event, const struct wish *wish)
-{
-	cJSON *answer, *rooms;
-
-	if (!event->wants_ack)
-		return;
-	answer = cJSON_CreateObject();
-	cJSON_AddTrueToObject(answer, "ok");
-	rooms = cJSON_AddArrayToObject(answer, "rooms");
-	for (size_t i = 0; i < wish->count; i++)
-		cJSON_AddItemToArray(rooms, cJSON_CreateString(wish->rooms[i]));
-	if (answer)
-		peal_reply(event, answer);
-	cJSON_Delete(answer);
-}
-
-/* --- what is wished -------------------------------------------------------------------------- */
-
-static void wish_deinit(struct wish *wish)
-{
-	for (size_t i = 0; i < wish->count; i++)
-		free(wish->rooms[i]);
-}
-
-/* Return: what is wrong; NULL when it was added, or was there already. */
-static const struct refusal *add_room(struct wish *wish, struct peal_piece piece)
-{
-	char *room;
-
-	/* Each character is 6 bytes at most when it is escaped. */
-	if (*piece.at != '"' || piece.length > 6 * ROOM_BYTES + 2)
-		return &invalid;
-	room = peal_piece_string(piece);
-	if (!room)
-		return errno ? &internal : &invalid;
-	for (size_t i = 0; i < wish->count; i++) {
-		if (!strcmp(wish->rooms[i], room)) {
-			free(room);
-			return NULL;
-		}
-	}
-	if (!*room || strlen(room) > ROOM_BYTES || wish->count == PEAL_RULES_ROOMS) {
-		free(room);
-		return &invalid;
-	}
-	wish->rooms[wish->count++] = room;
-	return NULL;
-}
-
-static const struct refusal *read_wish(const struct peal_event *event, struct wish *wish)
-{
-	const struct refusal *refusal = NULL;
-	struct peal_piece argument = { 0 }, item;
-	struct peal_pieces walk;
-	size_t items = 0;
-
-	wish->count = 0;
-	if (peal_args_count(event->args) != 1)
-		return &invalid;
-	argument.at = peal_args_item(event->args, 0, &argument.length);
-	if (*argument.at != '[')
-		return add_room(wish, argument);
-	for (walk = peal_piece_into(argument); !refusal && peal_piece_next(&walk, NULL, &item);)
-		refusal = ++items > PEAL_RULES_ROOMS ? &invalid : add_room(wish, item);
-	return refusal || wish->count ? refusal : &invalid;
-}
+	too_many = { "too_many_rooms", "the client would be in more rooms than it may" };
 
 /* --- what is allowed ------------------------------------------------------------------------- */
 
-/* Return: 0 with NULL for a client without one; -ENOMEM. */
-static int find_user(const struct peal_socket *socket, char **ret_user)
+static bool is_of_user(const char *room)
 {
-	struct peal_piece user;
-
-	*ret_user = NULL;
-	if (!peal_identity_user(socket, &user))
-		return 0;
-	*ret_user = peal_piece_string(user);
-	return *ret_user ? 0 : -ENOMEM;
+	return !strncmp(room, PEAL_TOKEN_USER_ROOM, strlen(PEAL_TOKEN_USER_ROOM));
 }
 
 static bool looks_like_id(const char *room)
@@ -152,12 +46,12 @@ static bool looks_like_id(const char *room)
 static bool is_allowed(const struct peal_rule *rule, const char *space, const char *user,
 		       const char *room)
 {
-	if (!peal_space_same(rule->space ? rule->space : PEAL_SPACE_MAIN, space))
+	if (!peal_space_same(rule->space, space))
 		return false;
 	/* Who wrote a literal name meant this room. */
-	if (looks_like_id(room) && !peal_pattern_is_literal(rule->pattern))
+	if (looks_like_id(room) && !peal_pattern_is_literal(rule->text))
 		return false;
-	return peal_pattern_matches(rule->pattern, user, room);
+	return peal_pattern_matches(rule->text, user, room);
 }
 
 static bool may_join(const struct peal_rules_space *space, const struct peal_socket *socket,
@@ -165,8 +59,7 @@ static bool may_join(const struct peal_rules_space *space, const struct peal_soc
 {
 	const struct peal_rule_list *list = &space->rules->join;
 
-	if (!strncmp(room, PEAL_TOKEN_USER_ROOM, strlen(PEAL_TOKEN_USER_ROOM)) ||
-	    !strcmp(room, peal_socket_id(socket)))
+	if (is_of_user(room) || !strcmp(room, peal_socket_id(socket)))
 		return false;
 	for (size_t i = 0; i < list->count; i++)
 		if (is_allowed(&list->items[i], space->name, user, room))
@@ -174,14 +67,15 @@ static bool may_join(const struct peal_rules_space *space, const struct peal_soc
 	return false;
 }
 
-static const struct refusal *judge(const struct peal_rules_space *space,
-				   const struct peal_socket *socket, const struct wish *wish)
+static const struct peal_refusal *judge(const struct peal_rules_space *space,
+					const struct peal_socket *socket,
+					const struct peal_wish *wish)
 {
-	const struct refusal *refusal = NULL;
+	const struct peal_refusal *refusal = NULL;
 	char *user;
 
-	if (find_user(socket, &user) < 0)
-		return &internal;
+	if (peal_identity_user_text(socket, &user) < 0)
+		return &peal_refusal_no_memory;
 	for (size_t i = 0; !refusal && i < wish->count; i++)
 		if (!may_join(space, socket, user, wish->rooms[i]))
 			refusal = &forbidden;
@@ -189,14 +83,36 @@ static const struct refusal *judge(const struct peal_rules_space *space,
 	return refusal;
 }
 
+/* What the client asks for, if it may. */
+static const struct peal_refusal *read_wish(const struct peal_rules_space *space,
+					    const struct peal_socket *socket,
+					    const struct peal_event *event, struct peal_wish *wish)
+{
+	const struct peal_refusal *refusal = peal_wish_read(event->args, wish);
+
+	if (!refusal && peal_args_count(event->args) > 1)
+		refusal = &one_argument;
+	return refusal ? refusal : judge(space, socket, wish);
+}
+
+static void answer(const struct peal_event *event, const struct peal_refusal *refusal,
+		   struct peal_wish *wish)
+{
+	if (refusal)
+		peal_wish_refuse(event, refusal);
+	else
+		peal_wish_confirm(event, wish);
+	peal_wish_deinit(wish);
+}
+
 /* --- the events ------------------------------------------------------------------------------ */
 
-static const struct refusal *join(const struct peal_rules_space *space, struct peal_socket *socket,
-				  const struct wish *wish)
+static const struct peal_refusal *join(const struct peal_rules_space *space,
+				       struct peal_socket *socket, const struct peal_wish *wish)
 {
 	/* One of them is its own id. */
 	size_t after = peal_socket_rooms(socket, NULL, 0) - 1;
-	bool fresh[PEAL_RULES_ROOMS];
+	bool fresh[PEAL_WISH_ROOMS];
 
 	for (size_t i = 0; i < wish->count; i++) {
 		fresh[i] = !peal_socket_in_room(socket, wish->rooms[i]);
@@ -210,7 +126,7 @@ static const struct refusal *join(const struct peal_rules_space *space, struct p
 		while (i--)
 			if (fresh[i])
 				peal_socket_leave(socket, wish->rooms[i]);
-		return &internal;
+		return &peal_refusal_no_memory;
 	}
 	return NULL;
 }
@@ -218,110 +134,38 @@ static const struct refusal *join(const struct peal_rules_space *space, struct p
 static void on_join(struct peal_socket *socket, const struct peal_event *event, void *userdata)
 {
 	const struct peal_rules_space *space = userdata;
-	const struct refusal *refusal;
-	struct wish wish;
+	struct peal_wish wish;
+	const struct peal_refusal *refusal = read_wish(space, socket, event, &wish);
 
-	refusal = read_wish(event, &wish);
-	if (!refusal)
-		refusal = judge(space, socket, &wish);
-	if (!refusal)
-		refusal = join(space, socket, &wish);
-	if (refusal)
-		refuse(event, refusal);
-	else
-		confirm(event, &wish);
-	wish_deinit(&wish);
+	answer(event, refusal ? refusal : join(space, socket, &wish), &wish);
 }
 
 /* What it may not join, such as the rooms of its token, it may not leave. */
 static void on_leave(struct peal_socket *socket, const struct peal_event *event, void *userdata)
 {
-	const struct peal_rules_space *space = userdata;
-	const struct refusal *refusal;
-	struct wish wish;
+	struct peal_wish wish;
+	const struct peal_refusal *refusal = read_wish(userdata, socket, event, &wish);
 
-	refusal = read_wish(event, &wish);
-	if (!refusal)
-		refusal = judge(space, socket, &wish);
 	for (size_t i = 0; !refusal && i < wish.count; i++)
 		peal_socket_leave(socket, wish.rooms[i]);
-	if (refusal)
-		refuse(event, refusal);
-	else
-		confirm(event, &wish);
-	wish_deinit(&wish);
+	answer(event, refusal, &wish);
 }
 
 /* --- set up ---------------------------------------------------------------------------------- */
 
-static int load_rule(const struct peal_settings *settings, const char *flag, const char *item,
-		     struct peal_rule *rule, struct peal_usage *usage)
-{
-	const char *pattern = peal_space_split(item, &rule->space), *error;
-
-	rule->pattern = pattern ? strdup(pattern) : NULL;
-	if (!rule->pattern)
-		return -ENOMEM;
-	error = peal_pattern_error(pattern);
-	if (error)
-		return peal_usage_set(usage, "%s: the pattern \"%s\" %s", flag, pattern, error);
-	if (rule->space && !peal_space_served(settings, rule->space))
-		return peal_usage_set(usage, "%s: %s is not served; name it with --namespace too",
-				      flag, rule->space);
-	return 0;
-}
-
-static int load_list(const struct peal_settings *settings, const char *flag,
-		     const struct peal_settings_list *list, struct peal_rule_list *rules,
-		     struct peal_usage *usage)
-{
-	int r = 0;
-
-	if (list->count > PEAL_RULES_CEILING)
-		return peal_usage_set(usage, "%s: more than %d patterns", flag, PEAL_RULES_CEILING);
-	if (!list->count)
-		return 0;
-	rules->items = calloc(list->count, sizeof(*rules->items));
-	if (!rules->items)
-		return -ENOMEM;
-	while (r == 0 && rules->count < list->count) {
-		r = load_rule(settings, flag, list->items[rules->count],
-			      &rules->items[rules->count], usage);
-		rules->count++;
-	}
-	return r;
-}
-
 /* A rule for what is never allowed would do nothing. */
-static int check_join(const struct peal_rule_list *list, struct peal_usage *usage)
+static const char *join_error(const char *pattern)
 {
-	for (size_t i = 0; i < list->count; i++)
-		if (!strncmp(list->items[i].pattern, PEAL_TOKEN_USER_ROOM,
-			     strlen(PEAL_TOKEN_USER_ROOM)))
-			return peal_usage_set(usage,
-					      "--allow-join: the pattern \"%s\" is about rooms "
-					      "of users, into which only tokens lead",
-					      list->items[i].pattern);
-	return 0;
+	return is_of_user(pattern) ? "is about rooms of users, into which only tokens lead"
+				   : peal_pattern_error(pattern);
 }
 
 int peal_rules_load(const struct peal_settings *settings, struct peal_rules *rules,
 		    struct peal_usage *usage)
 {
-	int r;
-
 	*rules = (struct peal_rules){ .client_rooms = (size_t)settings->client_rooms };
-	r = load_list(settings, "--allow-join", &settings->allow_join, &rules->join, usage);
-	return r == 0 ? check_join(&rules->join, usage) : r;
-}
-
-static void free_list(struct peal_rule_list *list)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		free(list->items[i].space);
-		free(list->items[i].pattern);
-	}
-	free(list->items);
+	return peal_rule_list_load(settings, "--allow-join", &settings->allow_join, join_error,
+				   &rules->join, usage);
 }
 
 void peal_rules_deinit(struct peal_rules *rules)
@@ -333,7 +177,7 @@ void peal_rules_deinit(struct peal_rules *rules)
 		free(space->name);
 		free(space);
 	}
-	free_list(&rules->join);
+	peal_rule_list_deinit(&rules->join);
 	*rules = (struct peal_rules){ 0 };
 }
 

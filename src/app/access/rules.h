@@ -11,22 +11,7 @@
 
 #include <peal/namespace.h>
 
-#include "../options.h"
-
-/* Of one setting. */
-#define PEAL_RULES_CEILING 256
-/* Rooms of one request. */
-#define PEAL_RULES_ROOMS 100
-
-struct peal_rule {
-	char *space; /* NULL: the main namespace */
-	char *pattern;
-};
-
-struct peal_rule_list {
-	struct peal_rule *items;
-	size_t count;
-};
+#include "rule_list.h"
 
 struct peal_rules_space; /* a namespace that has been attached */
 
