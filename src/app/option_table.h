@@ -155,6 +155,9 @@
 	     "rooms that clients may join and leave by themselves, with the events peal:join and " \
 	     "peal:leave: text with * for a run of characters other than a colon and {user} for "  \
 	     "the id of the user. It is for the main namespace, unless one stands in front")       \
+	list(allow_emit, "[NS ]PATTERN", NULL, NULL,                                               \
+	     "events that clients may send to rooms that they are in, with the event peal:emit; "  \
+	     "patterns as those of --allow-join, of the name of the event")                        \
 	number(client_rooms, "COUNT", "rooms", 256, 1, 9999,                                       \
 	       "rooms that a client may be in after a peal:join, those of its token included")     \
 	number(client_events_per_second, "COUNT", "events per second", 0, 0, 100000,               \
@@ -259,6 +262,7 @@
 	X(auth_data_claim, access)           \
 	X(auth_optional, access)             \
 	X(allow_join, access)                \
+	X(allow_emit, access)                \
 	X(client_rooms, access)              \
 	X(webhook_url, webhooks)             \
 	X(webhook_secret, webhooks)          \

@@ -108,6 +108,9 @@ START_TEST(a_pattern_that_means_nothing_has_an_error)
 	ck_assert_ptr_null(peal_pattern_error("*{user}*{user}*:*:*:*"));
 	ck_assert_ptr_nonnull(peal_pattern_error("*{user}*{user}*:*:*:*:*"));
 	ck_assert_ptr_null(peal_pattern_error("a}"));
+	ck_assert_ptr_nonnull(peal_pattern_error("a\x1f*"));
+	ck_assert_ptr_nonnull(peal_pattern_error("a\xc2\x9f*"));
+	ck_assert_ptr_null(peal_pattern_error("a\xc2\xa0*"));
 }
 END_TEST
 

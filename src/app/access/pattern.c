@@ -12,12 +12,23 @@
 #define USER "{user}"
 #define USER_LENGTH (sizeof(USER) - 1)
 
+/* Those of ASCII and U+0080 to U+009F. */
+static bool has_control(const char *text)
+{
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
+		if (*c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0))
+			return true;
+	return false;
+}
+
 const char *peal_pattern_error(const char *pattern)
 {
 	unsigned wild = 0;
 
 	if (!*pattern || strlen(pattern) > PEAL_PATTERN_BYTES)
 		return "must have 1 to 255 bytes";
+	if (has_control(pattern))
+		return "has a control character, and matches nothing";
 	for (const char *at = pattern; *at; at++) {
 		if (*at == '*' && at[1] == '*')
 			return "has two stars in a row; one is any run of characters";
@@ -31,15 +42,6 @@ const char *peal_pattern_error(const char *pattern)
 bool peal_pattern_is_literal(const char *pattern)
 {
 	return !pattern[strcspn(pattern, "*{")];
-}
-
-/* Neither those of ASCII nor U+0080 to U+009F. */
-static bool has_control(const char *name)
-{
-	for (const unsigned char *c = (const unsigned char *)name; *c; c++)
-		if (*c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0))
-			return true;
-	return false;
 }
 
 /* Does the name go on with the pattern up to its next star or its end? Both are moved behind that.

@@ -1,5 +1,5 @@
 /*
- * Which rooms clients may join and leave by themselves.
+ * Which rooms clients may join and leave by themselves. relay.c has what they may send there.
  *
  * A request is done as a whole or not at all.
  */
@@ -12,6 +12,7 @@
 
 #include "identity.h"
 #include "pattern.h"
+#include "relay.h"
 #include "space.h"
 #include "token.h"
 #include "wish.h"
@@ -20,15 +21,8 @@
 #define ID_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 #define ID_LENGTH 20
 
-struct peal_rules_space {
-	struct peal_rules_space *next;
-	const struct peal_rules *rules;
-	char *name;
-};
-
 static const struct peal_refusal
 	one_argument = { "invalid", "one argument is needed: a room, or a list of them" },
-	forbidden = { "forbidden", "there is no rule that allows it" },
 	too_many = { "too_many_rooms", "the client would be in more rooms than it may" };
 
 /* --- what is allowed ------------------------------------------------------------------------- */
@@ -78,7 +72,7 @@ static const struct peal_refusal *judge(const struct peal_rules_space *space,
 		return &peal_refusal_no_memory;
 	for (size_t i = 0; !refusal && i < wish->count; i++)
 		if (!may_join(space, socket, user, wish->rooms[i]))
-			refusal = &forbidden;
+			refusal = &peal_refusal_no_rule;
 	free(user);
 	return refusal;
 }
@@ -93,16 +87,6 @@ static const struct peal_refusal *read_wish(const struct peal_rules_space *space
 	if (!refusal && peal_args_count(event->args) > 1)
 		refusal = &one_argument;
 	return refusal ? refusal : judge(space, socket, wish);
-}
-
-static void answer(const struct peal_event *event, const struct peal_refusal *refusal,
-		   struct peal_wish *wish)
-{
-	if (refusal)
-		peal_wish_refuse(event, refusal);
-	else
-		peal_wish_confirm(event, wish);
-	peal_wish_deinit(wish);
 }
 
 /* --- the events ------------------------------------------------------------------------------ */
@@ -137,7 +121,7 @@ static void on_join(struct peal_socket *socket, const struct peal_event *event, 
 	struct peal_wish wish;
 	const struct peal_refusal *refusal = read_wish(space, socket, event, &wish);
 
-	answer(event, refusal ? refusal : join(space, socket, &wish), &wish);
+	peal_wish_answer(event, refusal ? refusal : join(space, socket, &wish), &wish);
 }
 
 /* What it may not join, such as the rooms of its token, it may not leave. */
@@ -148,7 +132,7 @@ static void on_leave(struct peal_socket *socket, const struct peal_event *event,
 
 	for (size_t i = 0; !refusal && i < wish.count; i++)
 		peal_socket_leave(socket, wish.rooms[i]);
-	answer(event, refusal, &wish);
+	peal_wish_answer(event, refusal, &wish);
 }
 
 /* --- set up ---------------------------------------------------------------------------------- */
@@ -163,9 +147,14 @@ static const char *join_error(const char *pattern)
 int peal_rules_load(const struct peal_settings *settings, struct peal_rules *rules,
 		    struct peal_usage *usage)
 {
+	int r;
+
 	*rules = (struct peal_rules){ .client_rooms = (size_t)settings->client_rooms };
-	return peal_rule_list_load(settings, "--allow-join", &settings->allow_join, join_error,
-				   &rules->join, usage);
+	r = peal_rule_list_load(settings, "--allow-join", &settings->allow_join, join_error,
+				&rules->join, usage);
+	return r == 0 ? peal_rule_list_load(settings, "--allow-emit", &settings->allow_emit,
+					    peal_relay_error, &rules->emit, usage)
+		      : r;
 }
 
 void peal_rules_deinit(struct peal_rules *rules)
@@ -178,6 +167,7 @@ void peal_rules_deinit(struct peal_rules *rules)
 		free(space);
 	}
 	peal_rule_list_deinit(&rules->join);
+	peal_rule_list_deinit(&rules->emit);
 	*rules = (struct peal_rules){ 0 };
 }
 
@@ -193,15 +183,17 @@ int peal_rules_attach(struct peal_rules *rules, struct peal_namespace *ns, const
 	if (!space->name)
 		return -ENOMEM;
 	r = peal_on(ns, "peal:join", on_join, space);
-	return r == 0 ? peal_on(ns, "peal:leave", on_leave, space) : r;
+	if (r == 0)
+		r = peal_on(ns, "peal:leave", on_leave, space);
+	return r == 0 ? peal_on(ns, "peal:emit", peal_relay_on_emit, space) : r;
 }
 
 void peal_rules_exchange(struct peal_rules *rules, struct peal_rules *fresh)
 {
 	struct peal_rules between = *rules;
 
-	rules->join = fresh->join;
-	rules->client_rooms = fresh->client_rooms;
-	fresh->join = between.join;
-	fresh->client_rooms = between.client_rooms;
+	*rules = *fresh;
+	*fresh = between;
+	fresh->spaces = rules->spaces;
+	rules->spaces = between.spaces;
 }

@@ -1,9 +1,10 @@
 /*
  * What clients may do by themselves: join and leave rooms, with the events `peal:join` and
- * `peal:leave`. docs/events.md is their reference.
+ * `peal:leave`, and send events to rooms that they are in, with `peal:emit`. docs/events.md is
+ * their reference.
  *
- * What no rule allows is refused, and told so. Rules never reach the rooms of users (user:ID) and
- * the rooms that are the id of a socket: who is in one of those gets what is meant for somebody
+ * What no rule allows is refused, and told so. Rules never lead into the rooms of users (user:ID)
+ * and the rooms that are the id of a socket: who is in one of those gets what is meant for somebody
  * else.
  */
 #ifndef PEAL_APP_ACCESS_RULES_H
@@ -13,12 +14,17 @@
 
 #include "rule_list.h"
 
-struct peal_rules_space; /* a namespace that has been attached */
-
 struct peal_rules {
-	struct peal_rule_list join;
+	struct peal_rule_list join, emit;
 	size_t client_rooms;
 	struct peal_rules_space *spaces;
+};
+
+/* A namespace that has been attached. */
+struct peal_rules_space {
+	struct peal_rules_space *next;
+	const struct peal_rules *rules;
+	char *name;
 };
 
 /**

@@ -14,6 +14,7 @@
 #define NAME_BYTES PEAL_TOKEN_ROOM_BYTES
 
 const struct peal_refusal peal_refusal_no_memory = { "internal", "the node has no memory" };
+const struct peal_refusal peal_refusal_no_rule = { "forbidden", "there is no rule that allows it" };
 
 static const struct peal_refusal invalid = {
 	"invalid", "rooms are one name of 1 to 1024 bytes, or a list of 1 to 100 of them"
@@ -77,21 +78,12 @@ const struct peal_refusal *peal_wish_read(const struct peal_args *args, struct p
 	return refusal || wish->count ? refusal : &invalid;
 }
 
-void peal_wish_deinit(struct peal_wish *wish)
-{
-	for (size_t i = 0; i < wish->count; i++)
-		free(wish->rooms[i]);
-}
-
 /* --- answers --------------------------------------------------------------------------------- */
 
-void peal_wish_refuse(const struct peal_event *event, const struct peal_refusal *refusal)
+static void refuse(const struct peal_event *event, const struct peal_refusal *refusal)
 {
-	cJSON *answer, *error;
+	cJSON *answer = cJSON_CreateObject(), *error;
 
-	if (!event->wants_ack)
-		return;
-	answer = cJSON_CreateObject();
 	cJSON_AddFalseToObject(answer, "ok");
 	error = cJSON_AddObjectToObject(answer, "error");
 	cJSON_AddStringToObject(error, "code", refusal->code);
@@ -101,13 +93,10 @@ void peal_wish_refuse(const struct peal_event *event, const struct peal_refusal 
 	cJSON_Delete(answer);
 }
 
-void peal_wish_confirm(const struct peal_event *event, const struct peal_wish *wish)
+static void confirm(const struct peal_event *event, const struct peal_wish *wish)
 {
-	cJSON *answer, *rooms;
+	cJSON *answer = cJSON_CreateObject(), *rooms;
 
-	if (!event->wants_ack)
-		return;
-	answer = cJSON_CreateObject();
 	cJSON_AddTrueToObject(answer, "ok");
 	rooms = cJSON_AddArrayToObject(answer, "rooms");
 	for (size_t i = 0; i < wish->count; i++)
@@ -115,4 +104,15 @@ void peal_wish_confirm(const struct peal_event *event, const struct peal_wish *w
 	if (answer)
 		peal_reply(event, answer);
 	cJSON_Delete(answer);
+}
+
+void peal_wish_answer(const struct peal_event *event, const struct peal_refusal *refusal,
+		      struct peal_wish *wish)
+{
+	if (event->wants_ack && refusal)
+		refuse(event, refusal);
+	else if (event->wants_ack)
+		confirm(event, wish);
+	for (size_t i = 0; i < wish->count; i++)
+		free(wish->rooms[i]);
 }

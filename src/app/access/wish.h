@@ -22,24 +22,24 @@ struct peal_refusal {
 	const char *code, *message;
 };
 
-extern const struct peal_refusal peal_refusal_no_memory;
+extern const struct peal_refusal peal_refusal_no_memory, peal_refusal_no_rule;
 
 /**
  * peal_wish_read() - the rooms of a request: its first argument, a name or a list of names
  * @args: may have none
- * @wish: peal_wish_deinit() in any case
+ * @wish: to be given to peal_wish_answer() in any case
  *
  * Return: NULL; why the request is refused.
  */
 const struct peal_refusal *peal_wish_read(const struct peal_args *args, struct peal_wish *wish)
 	__attribute__((warn_unused_result));
-void peal_wish_deinit(struct peal_wish *wish);
 
 /* One name of a request: a string of 1 to 1024 bytes. Return: 0; -ENOMEM; 1 for anything else. */
 int peal_wish_name(struct peal_piece piece, char **ret_name) __attribute__((warn_unused_result));
 
-/* Acknowledge the request, if the client wants that. */
-void peal_wish_refuse(const struct peal_event *event, const struct peal_refusal *refusal);
-void peal_wish_confirm(const struct peal_event *event, const struct peal_wish *wish);
+/* The end of a request: acknowledges it, if the client wants that, and deinits the wish. @refusal:
+ * NULL when it was done. */
+void peal_wish_answer(const struct peal_event *event, const struct peal_refusal *refusal,
+		      struct peal_wish *wish);
 
 #endif
