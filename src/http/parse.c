@@ -254,7 +254,7 @@ static bool length_is_valid(const char *text)
 
 static unsigned check_headers(struct peal_http_head *head, const struct parsing *parsing)
 {
-	unsigned hosts = 0, lengths = 0, encodings = 0;
+	unsigned hosts = 0, lengths = 0, encodings = 0, origins = 0;
 	bool wants_upgrade = false, wants_websocket = false;
 	for (size_t i = 0; i < head->header_count; i++) {
 		const char *name = head->headers[i].name, *value = head->headers[i].value;
@@ -266,7 +266,7 @@ static unsigned check_headers(struct peal_http_head *head, const struct parsing 
 		if (!value_is_valid(value, parsing->value_lengths[i]) && !origin)
 			return 400;
 		if (origin) {
-			head->origin = true;
+			origins++;
 		} else if (IS(name, length, "host")) {
 			hosts++;
 			head->host = value;
@@ -290,10 +290,12 @@ static unsigned check_headers(struct peal_http_head *head, const struct parsing 
 			head->expects_continue = true;
 		}
 	}
-	if (hosts > 1 || lengths > 1 || encodings > 1 || (lengths && encodings))
+	/* Who decides by one of two may decide by the wrong one. */
+	if (hosts > 1 || lengths > 1 || encodings > 1 || origins > 1 || (lengths && encodings))
 		return 400;
 	if ((!hosts && !head->http_1_0) || (encodings && head->http_1_0))
 		return 400;
+	head->origin = origins;
 	head->chunked = encodings;
 	head->websocket = wants_upgrade && wants_websocket && !head->http_1_0 &&
 			  strcmp(head->method, "GET") == 0;

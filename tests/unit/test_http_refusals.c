@@ -67,6 +67,8 @@ START_TEST(malformed_heads_get_400_and_a_close)
 		GET "Host: a b\r\n\r\n",
 		GET "Host: a/b\r\n\r\n",
 		"GET /t/now HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n",
+		GET HOST "Origin: http://a\r\nOrigin: http://a\r\n\r\n",
+		GET HOST "ORIGIN:\r\norigin: http://a\r\n\r\n",
 		GET HOST "Name : value\r\n\r\n",
 		GET HOST "Na me: value\r\n\r\n",
 		GET HOST ": value\r\n\r\n",
