@@ -151,6 +151,11 @@
 	     "claim with an object whose members become data of the socket")                       \
 	list(auth_optional, "NS", NULL, NULL,                                                      \
 	     "clients of this namespace may also come without a token, as nobody")                 \
+	list(allow_origin, "[NS ]ORIGIN", NULL, NULL,                                              \
+	     "pages of which origins may connect, as scheme://host[:port]; *. in front of the host " \
+	     "is one label, null stands for pages without an origin. Requests without the header "   \
+	     "Origin are let in. Without this setting, any origin. It is for the main namespace, "  \
+	     "unless one stands in front")                                                         \
 	list(allow_join, "[NS ]PATTERN", NULL, NULL,                                               \
 	     "rooms that clients may join and leave by themselves, with the events peal:join and " \
 	     "peal:leave: text with * for a run of characters other than a colon and {user} for "  \
@@ -261,6 +266,7 @@
 	X(auth_rooms_claim, access)          \
 	X(auth_data_claim, access)           \
 	X(auth_optional, access)             \
+	X(allow_origin, access)              \
 	X(allow_join, access)                \
 	X(allow_emit, access)                \
 	X(client_rooms, access)              \

@@ -47,7 +47,7 @@ test("every setting that is marked for it changes with a reload, and no client n
 		maxClients: 2, connectRate: 5000, addressClients: 100, addressConnectRate: 4000, trustedProxy: ["127.0.0.1"], drainSeconds: 1, shutdownSeconds: 2, apiKeyFile: path.join(place, "key"), logLevel: "debug",
 		corsOrigin: ["https://b.example"], corsCredentials: true, corsMethods: ["GET"], corsAllowedHeaders: ["x-a"],
 		corsExposedHeaders: ["x-b"], corsMaxAge: 5, corsOptionsSuccessStatus: 200, corsPreflightContinue: true,
-		allowJoin: ["news"], allowEmit: ["message"], clientRooms: 5,
+		allowOrigin: ["https://b.example"], allowJoin: ["news"], allowEmit: ["message"], clientRooms: 5,
 	};
 	const { stdout } = await run(["config", "--json"]);
 	const marked = Object.entries(JSON.parse(stdout)).filter(([, { reload }]) => reload).map(([key]) => key);

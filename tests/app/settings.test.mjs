@@ -148,7 +148,7 @@ test("every setting is a flag", async (t) => {
 		typeof value === "boolean" ? [`--${value ? "" : "no-"}${name}`] :
 			[].concat(value).flatMap((one) => [`--${name}`, String(one)]));
 	assert.deepEqual(Object.keys(await listed()).filter((flag) => !(flag.slice(2) in values)).sort(),
-		["--allow-emit", "--allow-join", "--api-key-file", "--auth-audience", "--auth-data-claim", "--auth-issuer", "--auth-key", "--auth-optional", "--auth-rooms-claim", "--auth-secret",
+		["--allow-emit", "--allow-join", "--allow-origin", "--api-key-file", "--auth-audience", "--auth-data-claim", "--auth-issuer", "--auth-key", "--auth-optional", "--auth-rooms-claim", "--auth-secret",
 			"--auth-secret-file", "--auth-user-claim", "--client-dir", "--client-events-per-second", "--client-rooms", "--config", "--host", "--internal-listen", "--log-format", "--port", "--redis-ca", "--redis-cert",
 			"--redis-key", "--redis-password-file", "--webhook-ca", "--webhook-secret-file"], "a setting that this test does not know");
 	await assertValuesHold(t, await serve(t, flags));

@@ -20,6 +20,7 @@
 #include "identity.h"
 #include "limits.h"
 #include "policy.h"
+#include "refuse.h"
 #include "rules.h"
 
 /* Clients that are disconnected in one turn of the loop; the next ones follow at once. */
@@ -28,8 +29,7 @@
 
 #define EXPIRED_EVENT "peal:expired"
 
-/* What a client is told; docs/security.md explains them. */
-#define DATA(code) "{\"code\":\"" code "\"}"
+#define DATA(code) PEAL_REFUSE_DATA(code)
 static const char TOKEN_EXPIRED[] = DATA("token_expired");
 
 struct guard {
@@ -58,14 +58,7 @@ struct client {
 static void refuse(const struct guard *guard, struct peal_socket *socket, struct peal_next *next,
 		   const char *data, const char *reason)
 {
-	const struct peal_request *request = peal_socket_handshake(socket);
-
-	peal_logging_say(
-		guard->access->logging, PEAL_LOG_DEBUG, "a client may not connect",
-		PEAL_LOGGING_TEXT("namespace", peal_namespace_name(peal_socket_namespace(socket))),
-		PEAL_LOGGING_TEXT("address", request ? request->address : ""),
-		PEAL_LOGGING_TEXT("reason", reason));
-	peal_next_refuse(next, "unauthorized", data);
+	peal_refuse(guard->access->logging, socket, next, data, reason);
 }
 
 /* The token of the auth payload, still as JSON. Return: false when there is none, or null. */
@@ -232,7 +225,7 @@ int peal_access_new(const struct peal_settings *settings, struct peal_logging *l
 	peal_expiry_init(&access->wheel, time(NULL));
 	r = peal_policies_load(settings, &access->policies, usage);
 	if (r == 0)
-		r = peal_rules_load(settings, &access->rules, usage);
+		r = peal_rules_load(settings, logging, &access->rules, usage);
 	if (r == 0 && access->policies.count) {
 		access->guards = calloc(access->policies.count, sizeof(*access->guards));
 		r = access->guards ? 0 : -ENOMEM;
@@ -267,6 +260,7 @@ int peal_access_attach(struct peal_access *access, struct event_base *base,
 	struct guard *guard;
 	int r = peal_limits_attach(&access->limits, ns);
 
+	/* Where a client comes from is looked at before its token. */
 	if (r == 0)
 		r = peal_rules_attach(&access->rules, ns, name);
 	if (r != 0)

@@ -1,5 +1,6 @@
 /*
- * Which rooms clients may join and leave by themselves. relay.c has what they may send there.
+ * Which rooms clients may join and leave by themselves. relay.c has what they may send there, and
+ * arrival.c from which pages they may come.
  *
  * A request is done as a whole or not at all.
  */
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arrival.h"
 #include "identity.h"
 #include "pattern.h"
 #include "relay.h"
@@ -144,14 +146,19 @@ static const char *join_error(const char *pattern)
 				   : peal_pattern_error(pattern);
 }
 
-int peal_rules_load(const struct peal_settings *settings, struct peal_rules *rules,
-		    struct peal_usage *usage)
+int peal_rules_load(const struct peal_settings *settings, struct peal_logging *logging,
+		    struct peal_rules *rules, struct peal_usage *usage)
 {
 	int r;
 
-	*rules = (struct peal_rules){ .client_rooms = (size_t)settings->client_rooms };
-	r = peal_rule_list_load(settings, "--allow-join", &settings->allow_join, join_error,
-				&rules->join, usage);
+	*rules = (struct peal_rules){
+		.logging = logging,
+		.client_rooms = (size_t)settings->client_rooms,
+	};
+	r = peal_arrival_load(settings, &rules->origins, usage);
+	if (r == 0)
+		r = peal_rule_list_load(settings, "--allow-join", &settings->allow_join, join_error,
+					&rules->join, usage);
 	return r == 0 ? peal_rule_list_load(settings, "--allow-emit", &settings->allow_emit,
 					    peal_relay_error, &rules->emit, usage)
 		      : r;
@@ -166,6 +173,7 @@ void peal_rules_deinit(struct peal_rules *rules)
 		free(space->name);
 		free(space);
 	}
+	peal_rule_list_deinit(&rules->origins);
 	peal_rule_list_deinit(&rules->join);
 	peal_rule_list_deinit(&rules->emit);
 	*rules = (struct peal_rules){ 0 };
@@ -182,7 +190,10 @@ int peal_rules_attach(struct peal_rules *rules, struct peal_namespace *ns, const
 	rules->spaces = space;
 	if (!space->name)
 		return -ENOMEM;
-	r = peal_on(ns, "peal:join", on_join, space);
+	peal_arrival_warn(space);
+	r = peal_use(ns, peal_arrival_on_connect, space);
+	if (r == 0)
+		r = peal_on(ns, "peal:join", on_join, space);
 	if (r == 0)
 		r = peal_on(ns, "peal:leave", on_leave, space);
 	return r == 0 ? peal_on(ns, "peal:emit", peal_relay_on_emit, space) : r;
@@ -196,4 +207,6 @@ void peal_rules_exchange(struct peal_rules *rules, struct peal_rules *fresh)
 	*fresh = between;
 	fresh->spaces = rules->spaces;
 	rules->spaces = between.spaces;
+	for (const struct peal_rules_space *space = rules->spaces; space; space = space->next)
+		peal_arrival_warn(space);
 }
