@@ -64,6 +64,18 @@ PEAL_API bool peal_socket_connected(const struct peal_socket *socket);
  * none */
 PEAL_API const struct peal_args *peal_socket_auth(const struct peal_socket *socket);
 
+/**
+ * peal_socket_set_auth() - put another object in the place of the auth payload
+ * @json: a JSON object; copied
+ *
+ * For secrets such as a token that was checked: from then on they are neither kept nor shown by
+ * peal_sockets_fetch() on any server. What peal_socket_auth() returned before is gone. Nothing is
+ * sent.
+ *
+ * Return: 0; -ENOMEM; PEAL_EMIT_E_INVALID for what is no JSON object. Then nothing has changed.
+ */
+PEAL_API PEAL_MUST_CHECK int peal_socket_set_auth(struct peal_socket *socket, const char *json);
+
 /** peal_socket_handshake() - the HTTP request that opened the session; NULL when the socket is gone
  */
 PEAL_API const struct peal_request *peal_socket_handshake(const struct peal_socket *socket);

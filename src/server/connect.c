@@ -305,18 +305,6 @@ static bool already_here(struct peal_client *client, const char *name, size_t le
 	return false;
 }
 
-/* Most clients send no auth payload, or an empty one: those share one object. */
-static int take_auth(const struct peal_packet *packet, struct peal_args **ret_auth)
-{
-	struct peal_args args;
-	if (!packet->data || (packet->data_length == 2 && !memcmp(packet->data, "{}", 2)))
-		return 0;
-	peal_args_init(&args, packet->data, packet->data_length, 1, NULL, 0);
-	int r = peal_args_copy(&args, ret_auth);
-	peal_args_deinit(&args);
-	return r;
-}
-
 static void begin(struct peal_client *client, const char *name, size_t length,
 		  struct peal_args *auth, struct peal_namespace *ns)
 {
@@ -356,7 +344,7 @@ void peal_connect_receive(struct peal_client *client, const struct peal_packet *
 		send_error(client, name, length, "Invalid namespace", NULL);
 		return;
 	}
-	if (take_auth(packet, &auth) < 0) {
+	if (packet->data && peal_auth_copy(packet->data, packet->data_length, &auth) < 0) {
 		peal_session_discard(client->session);
 		return;
 	}

@@ -286,6 +286,10 @@ void peal_connect_drop_all(struct peal_client *client);
 /* --- socket.c ----------------------------------------------------------------------------------
  */
 
+/* The auth payload from an object that was checked. Most clients send none, or an empty one: those
+ * share one object, and *ret_auth is NULL. Return: 0; -ENOMEM. */
+int peal_auth_copy(const char *json, size_t length, struct peal_args **ret_auth)
+	__attribute__((warn_unused_result));
 struct peal_socket *peal_socket_new(struct peal_client *client, struct peal_namespace *ns,
 				    struct peal_args *auth);
 /* Registers it as connected. Return: 0; -ENOMEM. */

@@ -19,6 +19,18 @@ static void leave_task(struct peal_task *task)
 	peal_socket_leave_now(socket, socket->reason, NULL);
 }
 
+int peal_auth_copy(const char *json, size_t length, struct peal_args **ret_auth)
+{
+	struct peal_args args;
+	*ret_auth = NULL;
+	if (length == 2 && !memcmp(json, "{}", 2))
+		return 0;
+	peal_args_init(&args, json, length, 1, NULL, 0);
+	int r = peal_args_copy(&args, ret_auth);
+	peal_args_deinit(&args);
+	return r;
+}
+
 struct peal_socket *peal_socket_new(struct peal_client *client, struct peal_namespace *ns,
 				    struct peal_args *auth)
 {
@@ -242,6 +254,21 @@ const struct peal_args *peal_socket_auth(const struct peal_socket *socket)
 	if (socket->auth)
 		return socket->auth;
 	return socket->ns->server ? socket->ns->server->no_auth : NULL;
+}
+
+int peal_socket_set_auth(struct peal_socket *socket, const char *json)
+{
+	struct peal_json_facts facts;
+	struct peal_args *auth;
+	if (!json || !peal_json_validate(json, strlen(json), &facts) ||
+	    facts.type != PEAL_JSON_OBJECT)
+		return PEAL_EMIT_E_INVALID;
+	int r = peal_auth_copy(json, strlen(json), &auth);
+	if (r < 0)
+		return r;
+	peal_args_free(socket->auth);
+	socket->auth = auth;
+	return 0;
 }
 
 const struct peal_request *peal_socket_handshake(const struct peal_socket *socket)

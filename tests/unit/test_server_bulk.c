@@ -4,6 +4,8 @@
 
 #include <cjson/cJSON.h>
 
+#include "server/server_private.h"
+
 static struct peal_namespace *io;
 static struct peal_socket *a, *b, *c;
 
@@ -208,6 +210,14 @@ START_TEST(fetched_sockets_carry_the_handshake_of_the_reference)
 	ck_assert_str_eq(cJSON_GetArrayItem(query, 3)->valuestring, "2");
 	ck_assert_str_eq(text_of(cJSON_GetObjectItemCaseSensitive(handshake, "auth"), "token"),
 			 "x");
+	cJSON_Delete(handshake);
+	/* Of the auth payload there is what the application has left. */
+	ck_assert_int_eq(peal_socket_set_auth(io->sockets[0], "{\"name\":\"y\"}"), 0);
+	ck_assert_int_eq(peal_sockets_fetch(io, PEAL_ALL, 0, look_at_handshake, &handshake), 0);
+	settle();
+	const cJSON *auth = cJSON_GetObjectItemCaseSensitive(handshake, "auth");
+	ck_assert_int_eq(cJSON_GetArraySize(auth), 1);
+	ck_assert_str_eq(text_of(auth, "name"), "y");
 	cJSON_Delete(handshake);
 	end();
 }

@@ -2,6 +2,7 @@
 #include "tests/support/server_world.h"
 #include "tests/unit/unit.h"
 
+#include <cjson/cJSON.h>
 #include <stdio.h>
 
 #include "server/server_private.h"
@@ -104,6 +105,50 @@ START_TEST(the_auth_payload_is_kept_and_is_an_empty_object_without_one)
 	fake_session_say(open_session(), "40{}");
 	fake_session_say(open_session(), "40{\"token\":\"123\",\"n\":[1, 2]}");
 	ck_recorded("auth={};auth={};auth={\"token\":\"123\",\"n\":[1, 2]};");
+	end();
+}
+END_TEST
+
+static void hide_token(struct peal_socket *socket, struct peal_next *next, void *userdata)
+{
+	(void)userdata;
+	note_auth(socket, NULL);
+	ck_assert_int_eq(peal_socket_set_auth(socket, "{\"name\":\"a\"}"), 0);
+	peal_next_accept(next);
+}
+
+START_TEST(another_object_can_take_the_place_of_the_auth_payload)
+{
+	static const char *const wrong[] = {
+		"", "{", "[1]", "1", "null", "{\"a\":1}x", "{\"a\":\"\xff\"}", NULL
+	};
+	begin();
+	struct peal_namespace *io = peal_io(world.node);
+	ck_assert_int_eq(peal_use(io, hide_token, NULL), 0);
+	ck_assert_int_eq(peal_on_connection(io, note_auth, NULL), 0);
+	struct peal_session *session = open_session();
+	struct peal_socket *socket = join(session, "/");
+	ck_recorded("auth={};auth={\"name\":\"a\"};");
+	fake_session_say(open_session(), "40{\"token\":\"123\",\"n\":[1, 2]}");
+	settle();
+	ck_recorded("auth={\"token\":\"123\",\"n\":[1, 2]};auth={\"name\":\"a\"};");
+	/* Also when it is connected, and as often as one likes. */
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		ck_assert_int_eq(peal_socket_set_auth(socket, wrong[i]), PEAL_EMIT_E_INVALID);
+	note_auth(socket, NULL);
+	ck_assert_int_eq(peal_socket_set_auth(socket, " {\"b\": 1} "), 0);
+	ck_assert_double_eq(cJSON_GetNumberValue(cJSON_GetObjectItem(
+				    peal_args_json(peal_socket_auth(socket), 0), "b")),
+			    1);
+	ck_assert_int_eq(peal_socket_set_auth(socket, "{}"), 0);
+	note_auth(socket, NULL);
+	ck_recorded("auth={\"name\":\"a\"};auth={};");
+	/* On one that is gone it does no harm. */
+	peal_socket_ref(socket);
+	fake_session_close(session, "transport close", NULL);
+	settle();
+	ck_assert_int_eq(peal_socket_set_auth(socket, "{\"c\":1}"), 0);
+	peal_socket_unref(socket);
 	end();
 }
 END_TEST
@@ -490,6 +535,7 @@ UNIT_MAIN("server_connect", should_automatically_connect,
 	  should_be_able_to_equivalently_start_with_empty_or_slash_on_server,
 	  names_that_are_too_long_or_hold_commas_or_controls_are_no_namespaces,
 	  the_auth_payload_is_kept_and_is_an_empty_object_without_one,
+	  another_object_can_take_the_place_of_the_auth_payload,
 	  should_return_error_connecting_to_non_existent_namespace,
 	  middlewares_should_be_called_in_expected_order_and_connection_after_them,
 	  should_only_call_connection_after_lengthy_fns, should_pass_errors_and_objects,

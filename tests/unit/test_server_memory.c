@@ -111,6 +111,8 @@ static size_t live(size_t *called)
 	due += peal_sockets_fetch(io, PEAL_ALL, 0, count_sockets, called) == 0;
 	(void)peal_sockets_leave(io, PEAL_TO(.rooms = PEAL_ROOMS("a")), PEAL_ROOMS("b"));
 	(void)peal_socket_set_data(neighbour, "{\"a\":1}");
+	if (peal_socket_set_auth(neighbour, "{\"b\":1}") == 0)
+		peal_args_json(peal_socket_auth(neighbour), 0);
 	settle();
 	(void)peal_sockets_disconnect(io, PEAL_TO(.rooms = PEAL_ROOMS("odd")), true);
 	fake_session_close(sessions[0], "transport close", NULL);
