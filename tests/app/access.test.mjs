@@ -4,8 +4,12 @@ import crypto from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import test from "node:test";
+import { createAdapter } from "@socket.io/redis-adapter";
 import { SignJWT, jwtVerify } from "jose";
-import { client, configFile, connected, event, folder, peal, root, run, serve, within } from "./program.mjs";
+import { createClient } from "redis";
+import { Server } from "socket.io";
+import { client, configFile, connected, event, folder, handshake, peal, request, root, run, serve, until, within } from "./program.mjs";
+import { startRedis } from "./redis.mjs";
 
 const secret = "a secret of the tests that has more than 32 bytes";
 const hs = new TextEncoder().encode(secret);
@@ -247,6 +251,50 @@ test("a client whose token ends is told so and disconnected; with a fresh one it
 	await back;
 	// Clocks differ a little: a token that ended just now still connects.
 	await join(node, await sign({ exp: now() - 1 }));
+});
+
+// --- what others see ------------------------------------------------------------------------------------------------
+
+// What a Node.js server of the cluster sees of the clients: { id: auth }. Their handshakes are in `text`.
+async function seen(t, redis, namespaces) {
+	const publisher = createClient({ url: redis.url }), subscriber = publisher.duplicate();
+	t.after(() => Promise.all([publisher, subscriber].map((one) => one.disconnect())));
+	await Promise.all([publisher.connect(), subscriber.connect()]);
+	const io = new Server({ adapter: createAdapter(publisher, subscriber) });
+	const result = { text: "" };
+	for (const name of namespaces) {
+		const sockets = await io.of(name).fetchSockets();
+		result.text += JSON.stringify(sockets.map(({ handshake }) => handshake));
+		for (const { id, handshake } of sockets) result[id] = handshake.auth;
+	}
+	return result;
+}
+
+test("a good token is kept from the other servers of the cluster, and the rest of the auth payload is not", async (t) => {
+	const keys = files(t), redis = await startRedis(t);
+	const args = ["--redis", redis.url, "--namespace", "/rs,/open", "--auth-key", `/rs RS256:${keys.rsa}`, "--auth-optional", "/"];
+	const node = await serve(t, args, { env: withSecret });
+	await until(async () => (await node.get("/readyz")).status === 200, "the node to be ready");
+	const token = await sign({}), other = await sign({}, { alg: "RS256", key: rsa.privateKey });
+	const more = { theme: "größe \"x\"", n: [1.5, { token: "inside" }], "": null, tokens: 2 };
+	const expected = {};
+	for (const [auth, options, kept] of [
+		[{ token }, {}, {}], [{ token, ...more }, {}, more], [{ ...more, token }, { transports: ["polling"] }, more], [{ a: 1, token, b: 2 }, {}, { a: 1, b: 2 }],
+		[{ token: other, theme: "dark" }, { namespace: "/rs" }, { theme: "dark" }], [{ theme: "none" }, {}, { theme: "none" }], [{}, {}, {}],
+		// Where there is no key, nobody looks at it.
+		[{ token: "whatever" }, { namespace: "/open" }, { token: "whatever" }],
+	]) expected[(await connected(node, { transports: ["websocket"], auth, ...options })).id] = kept;
+	// However it is spelled, and as often as it is there.
+	const packets = [`40{"\\u0074oken":"${token}", "a" : 1e2 }`, `40{"token":"${token.slice(0, -2)}","a":"token","token":"${token}"}`];
+	for (const packet of packets) {
+		const { sid } = await handshake(node.port);
+		const target = `/socket.io/?EIO=4&transport=polling&sid=${sid}`;
+		await request(node.port, { method: "POST", path: target, body: packet });
+		expected[JSON.parse((await request(node.port, { path: target })).body.slice(2)).sid] = { a: packet === packets[0] ? 100 : "token" };
+	}
+	const { text, ...auths } = await seen(t, redis, ["/", "/rs", "/open"]);
+	assert.deepEqual(auths, expected);
+	for (const secret of [token, token.slice(0, -2), other]) assert.ok(!text.includes(secret), "a token is in a handshake");
 });
 
 // --- settings -------------------------------------------------------------------------------------------------------

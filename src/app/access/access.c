@@ -15,10 +15,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "../api_json.h"
 #include "expiry.h"
 #include "identity.h"
 #include "limits.h"
+#include "payload.h"
 #include "policy.h"
 #include "refuse.h"
 #include "rules.h"
@@ -61,28 +61,6 @@ static void refuse(const struct guard *guard, struct peal_socket *socket, struct
 	peal_refuse(guard->access->logging, socket, next, data, reason);
 }
 
-/* The token of the auth payload, still as JSON. Return: false when there is none, or null. */
-static bool find_token(const struct peal_socket *socket, struct peal_piece *ret_token)
-{
-	const struct peal_args *auth = peal_socket_auth(socket);
-	struct peal_piece object = { 0 }, key, value;
-	struct peal_pieces walk;
-	bool found = false;
-
-	if (auth)
-		object.at = peal_args_item(auth, 0, &object.length);
-	if (!object.at || *object.at != '{')
-		return false;
-	/* As in JavaScript, the last one of that name is the one that counts. */
-	for (walk = peal_piece_into(object); peal_piece_next(&walk, &key, &value);) {
-		if (peal_piece_is(key, "token")) {
-			found = *value.at != 'n';
-			*ret_token = value;
-		}
-	}
-	return found;
-}
-
 static int check_token(const struct guard *guard, struct peal_piece piece, int64_t now,
 		       struct peal_token *token, const char **ret_reason)
 {
@@ -104,7 +82,8 @@ static void admit(const struct guard *guard, struct peal_socket *socket, struct 
 		token->expires > now ? token->expires : token->expires + PEAL_TOKEN_SKEW_SECONDS;
 
 	if (peal_socket_set_data(socket, token->data) != 0 ||
-	    peal_identity_join(socket, token->user, &token->rooms) != 0) {
+	    peal_identity_join(socket, token->user, &token->rooms) != 0 ||
+	    peal_payload_hide_token(socket) != 0) {
 		refuse(guard, socket, next, DATA("internal"), "no memory");
 		return;
 	}
@@ -120,7 +99,7 @@ static void on_connect(struct peal_socket *socket, struct peal_next *next, void 
 	struct peal_token token;
 	const char *reason = "no memory";
 
-	if (!find_token(socket, &piece)) {
+	if (!peal_payload_token(socket, &piece)) {
 		if (guard->policy->optional)
 			peal_next_accept(next);
 		else
