@@ -7,31 +7,15 @@
 #ifndef PEAL_APP_HOOKS_EVENT_RULES_H
 #define PEAL_APP_HOOKS_EVENT_RULES_H
 
-#include "../options.h"
+#include <stdbool.h>
 
-struct peal_event_rule {
-	char *space, *pattern;
-};
+#include "../access/rule_list.h"
 
-struct peal_event_rules {
-	struct peal_event_rule *items;
-	size_t count;
-};
-
-/**
- * peal_event_rules_load() - read and check the items
- * @id:    of the setting, for messages
- * @rules: receives copies; peal_event_rules_deinit() in any case
- *
- * Return: 0; -ENOMEM; PEAL_USAGE_WRONG.
- */
-int peal_event_rules_load(const struct peal_settings *settings, enum peal_option_id id,
-			  const struct peal_settings_list *list, struct peal_event_rules *rules,
-			  struct peal_usage *usage) __attribute__((warn_unused_result));
-void peal_event_rules_deinit(struct peal_event_rules *rules);
+/* What is wrong with a pattern? It is a peal_rule_error_fn. */
+const char *peal_event_rule_error(const char *pattern);
 
 /* @space: as --namespace has it; "*" for all that this accepts. */
-bool peal_event_rules_match(const struct peal_event_rules *rules, const char *space,
+bool peal_event_rules_match(const struct peal_rule_list *rules, const char *space,
 			    const char *event);
 
 #endif

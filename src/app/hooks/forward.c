@@ -27,13 +27,13 @@ static const char *const outcome_names[OUTCOMES] = {
 struct gate {
 	struct gate *next;
 	struct peal_forward *forward;
-	const struct peal_event_rules *before; /* NULL: none */
+	const struct peal_rule_list *before; /* NULL: none */
 	const char *space;
 };
 
 struct peal_forward {
 	unsigned timeout_ms;
-	struct peal_event_rules rules;
+	struct peal_rule_list rules;
 	struct gate *gates;
 	struct peal_event_ids ids;
 	uint64_t outcomes[OUTCOMES];
@@ -178,8 +178,8 @@ int peal_forward_new(const struct peal_settings *settings, struct peal_logging *
 	forward->metrics.userdata = forward;
 	r = peal_event_ids_init(&forward->ids);
 	if (r == 0)
-		r = peal_event_rules_load(settings, PEAL_OPTION_ID_forward, &settings->forward,
-					  &forward->rules, usage);
+		r = peal_rule_list_load(settings, "--forward", &settings->forward,
+					peal_event_rule_error, &forward->rules, usage);
 	if (r != 0)
 		peal_forward_free(forward);
 	else
@@ -197,11 +197,11 @@ void peal_forward_free(struct peal_forward *forward)
 		forward->gates = gate->next;
 		free(gate);
 	}
-	peal_event_rules_deinit(&forward->rules);
+	peal_rule_list_deinit(&forward->rules);
 	free(forward);
 }
 
-int peal_forward_attach(struct peal_forward *forward, const struct peal_event_rules *before,
+int peal_forward_attach(struct peal_forward *forward, const struct peal_rule_list *before,
 			struct peal_namespace *ns, const char *name)
 {
 	struct gate *gate;

@@ -40,7 +40,7 @@ void peal_forward_free(struct peal_forward *forward);
  *
  * Return: 0; -ENOMEM.
  */
-int peal_forward_attach(struct peal_forward *forward, const struct peal_event_rules *before,
+int peal_forward_attach(struct peal_forward *forward, const struct peal_rule_list *before,
 			struct peal_namespace *ns, const char *name)
 	__attribute__((warn_unused_result));
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../access/identity.h"
+#include "../access/refuse.h"
 #include "../api_json.h"
 #include "webhook_answer.h"
 #include "webhook_private.h"
@@ -24,7 +25,7 @@
 /* This status is an answer too. */
 #define DENIED 403
 
-#define DATA(code) "{\"code\":\"" code "\"}"
+#define DATA(code) PEAL_REFUSE_DATA(code)
 /* What connect errors of access.c say too. */
 #define UNAUTHORIZED "unauthorized"
 

@@ -170,8 +170,8 @@ int peal_webhook_settings_load(const struct peal_settings *settings,
 	if (r == 0)
 		r = load_secret(settings, result, usage);
 	if (r == 0)
-		r = peal_event_rules_load(settings, PEAL_OPTION_ID_webhook_event,
-					  &settings->webhook_event, &result->events, usage);
+		r = peal_rule_list_load(settings, "--webhook-event", &settings->webhook_event,
+					peal_event_rule_error, &result->events, usage);
 	if (r == 0)
 		r = load_spaces(settings, PEAL_OPTION_ID_webhook_connect,
 				&settings->webhook_connect, &result->connects, usage);
@@ -186,7 +186,7 @@ void peal_webhook_settings_deinit(struct peal_webhook_settings *result)
 	free(result->url);
 	free(result->ca);
 	peal_signature_secret_wipe(&result->secret);
-	peal_event_rules_deinit(&result->events);
+	peal_rule_list_deinit(&result->events);
 	free_spaces(&result->connects);
 	free_spaces(&result->disconnects);
 	*result = (struct peal_webhook_settings){ 0 };

@@ -15,7 +15,7 @@ struct peal_webhook_settings {
 	uint64_t keep_ms;
 	size_t queue_bytes;
 	bool allow_unavailable; /* let clients in that could not be asked about */
-	struct peal_event_rules events;
+	struct peal_rule_list events;
 	struct peal_settings_list connects, disconnects; /* namespaces */
 };
 

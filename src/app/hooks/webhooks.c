@@ -319,7 +319,7 @@ int peal_webhooks_attach(struct peal_webhooks *webhooks, struct peal_namespace *
 	return r == 0 ? peal_webhook_events_attach(gate, ns) : r;
 }
 
-const struct peal_event_rules *peal_webhooks_events(const struct peal_webhooks *webhooks)
+const struct peal_rule_list *peal_webhooks_events(const struct peal_webhooks *webhooks)
 {
 	return webhooks ? &webhooks->settings.events : NULL;
 }

@@ -49,7 +49,7 @@ int peal_webhooks_attach(struct peal_webhooks *webhooks, struct peal_namespace *
 			 const char *name) __attribute__((warn_unused_result));
 
 /* The events that the backend gets. NULL without webhooks. */
-const struct peal_event_rules *peal_webhooks_events(const struct peal_webhooks *webhooks);
+const struct peal_rule_list *peal_webhooks_events(const struct peal_webhooks *webhooks);
 
 /**
  * peal_webhooks_change() - go on with other settings
