@@ -1,12 +1,7 @@
 /* The limits of an address at a whole node, through the public headers only. */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <event2/event.h>
-#include <peal/peal.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include "tests/support/node_bench.h"
 #include "tests/support/scarce_memory.h"
 #include "tests/unit/unit.h"
 
@@ -19,7 +14,6 @@
 #define CLIENTS 8
 
 static const char *const trusted[] = { "127.0.0.1" };
-static struct event_base *base;
 static struct peal_node_options options;
 static struct peal_node *node;
 static struct peal_stats stats;
@@ -31,11 +25,7 @@ static void set_up(void)
 {
 	asked_count = 0;
 	closed = false;
-	base = event_base_new();
-	peal_node_options_init(&options);
-	options.port = 0;
-	options.base = base;
-	options.log_level = PEAL_LOG_ERROR;
+	bench_options(&options);
 	options.trusted_proxies = trusted;
 	options.trusted_proxy_count = 1;
 }
@@ -53,48 +43,14 @@ static void make(void)
 	ck_assert_int_eq(peal_node_listen(node), 0);
 }
 
-static void turn(void)
-{
-	event_base_loop(base, EVLOOP_NONBLOCK);
-	usleep(500);
-}
-
-static int dial(void)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_port = htons(peal_node_port(node)),
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	return fd;
-}
-
 /* Asks on a connection of its own, as a client of this address. */
 static int ask(const char *head, const char *address)
 {
 	char text[1024];
-	int fd = dial(),
+	int fd = dial(node),
 	    length = snprintf(text, sizeof(text), "%sX-Forwarded-For: %s\r\n\r\n", head, address);
 	ck_assert_int_eq(send(fd, text, (size_t)length, MSG_NOSIGNAL), length);
 	return fd;
-}
-
-/* The answer until @end came, for at most ten seconds; valid until the next call. */
-static const char *read_until(int fd, const char *end)
-{
-	static char text[8192];
-	size_t have = 0;
-	for (int i = 0; i < 20000; i++) {
-		ssize_t n = recv(fd, text + have, sizeof(text) - 1 - have, MSG_DONTWAIT);
-		if (n > 0)
-			have += (size_t)n;
-		text[have] = '\0';
-		if (n == 0 || (have && strstr(text, end)))
-			break;
-		turn();
-	}
-	ck_assert_msg(strstr(text, end) != NULL, "got: %s", text);
-	return text;
 }
 
 static unsigned status_of(int fd)
