@@ -278,6 +278,11 @@ def deploy(log):
     return node_suite("tests/deploy", log, {"PEAL_BUILD": "build"})
 
 
+def docs(log):
+    """What the pages say: their commands and examples are run, and the guide is followed."""
+    return node_suite("tests/docs", log, {"PEAL_BUILD": "build"})
+
+
 def fallback_unit(log):
     return built(FALLBACK, log) or unit_in(FALLBACK, log)
 
@@ -330,6 +335,7 @@ SUITES = {
     "cluster": cluster,
     "promises": cluster_promises,
     "deploy": deploy,
+    "docs": docs,
     "fallback": fallback_unit,
     "bench": bench,
     "asan-unit": sanitized_unit,

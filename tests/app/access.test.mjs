@@ -8,7 +8,7 @@ import { createAdapter } from "@socket.io/redis-adapter";
 import { SignJWT, jwtVerify } from "jose";
 import { createClient } from "redis";
 import { Server } from "socket.io";
-import { client, configFile, connected, event, folder, handshake, peal, request, root, run, serve, until, within } from "./program.mjs";
+import { client, configFile, connected, event, folder, handshake, request, run, serve, until, within } from "./program.mjs";
 import { startRedis } from "./redis.mjs";
 
 const secret = "a secret of the tests that has more than 32 bytes";
@@ -421,24 +421,4 @@ test("peal token says what is wrong, and never prints a token that a node would 
 	const help = await run(["token", "--help"]);
 	assert.match(help.stdout, /--user ID/);
 	assert.match((await run(["--help"])).stdout, /peal token/);
-});
-
-test("the commands of docs/security.md do what it says", async (t) => {
-	const blocks = [...readFileSync(`${root}docs/security.md`, "utf8").matchAll(/^ *```sh\n([^]*?)^ *```$/gm)].map(([, block]) => block.replace(/^ +/gm, ""));
-	const shell = async (text, env = {}) => {
-		const { stdout, stderr, code: status } = await run(["-c", text], { command: "sh", env: { PATH: `${path.dirname(peal)}:${process.env.PATH}`, ...env } });
-		assert.equal(status, 0, stderr);
-		return stdout.trimEnd().split("\n");
-	};
-	assert.equal(blocks.length, 2);
-	const [begin, serving, token] = blocks[0].trimEnd().split("\n");
-	assert.equal(serving, "peal serve &");
-	const [made, text] = await shell(`${begin}; echo "$PEAL_AUTH_SECRET"; ${token}`);
-	const node = await serve(t, [], { env: { PEAL_AUTH_SECRET: made, PEAL_API_KEY: "geheim" } });
-	const socket = await join(node, text);
-	const [{ rooms }] = (await api(node, "/api/sockets")).sockets;
-	assert.deepEqual(rooms.sort(), [socket.id, "news", "user:alice"].sort());
-	const got = event(socket, "message");
-	await shell(blocks[1], { PEAL_URL: node.url, PEAL_API_KEY: "geheim" });
-	assert.deepEqual(await got, [{ text: "for alice" }]);
 });
