@@ -23,10 +23,12 @@ export async function startShell(t, { env = {}, cwd, substitutes = [] } = {}) {
 	});
 	const home = folder(t);
 	const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("PEAL_")));
+	// As users of Debian have it: programs of /usr/sbin are found by root only.
+	const found = clean.PATH.split(":").filter((name) => !/\/sbin$/.test(name)).join(":");
 	// A group of its own, which is ended with all that the commands have left behind.
 	child = spawn("bash", ["--noprofile", "--norc"], {
 		cwd: cwd ?? home, detached: true, stdio: ["pipe", "pipe", "inherit"],
-		env: { ...clean, PATH: `${path.dirname(peal)}:${clean.PATH}`, ...env },
+		env: { ...clean, PATH: `${path.dirname(peal)}:${found}`, ...env },
 	});
 	exited = once(child, "exit");
 	const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
