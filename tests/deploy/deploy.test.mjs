@@ -169,6 +169,14 @@ test("systemd accepts the unit, and finds it well locked up", async (t) => {
 		if (problem.code === "ENOENT") return t.skip("there is no systemd-analyze");
 		assert.fail(problem.stderr.toString());
 	}
+	// And what is commented out, with names that the program knows.
+	const secrets = shown.replaceAll(/^# (?=LoadCredential=|Environment=)/gm, "");
+	writeFileSync(`${home}/secrets.service`, secrets.replace("/usr/local/bin/peal", peal));
+	verify(`${home}/secrets.service`);
+	for (const [, variable, file] of secrets.matchAll(/(PEAL_\w+)=%d\/(\S+)/g)) {
+		assert.match(text("docs/configuration.md"), new RegExp(`\`${variable}\``));
+		assert.match(secrets, new RegExp(`^LoadCredential=${file}:`, "m"));
+	}
 	writeFileSync(`${home}/broken.service`, shown.replace("/usr/local/bin/peal", "/nowhere/peal"));
 	assert.throws(() => verify(`${home}/broken.service`), /\/nowhere\/peal/);
 	// From 0 to 100: above 50 is what it calls exposed, and without the settings of the sandbox it is 96.
