@@ -95,11 +95,29 @@ export function endWith(t, node, stop) {
 	node.clients = [];
 	t.after(async () => {
 		try {
-			await stop();
+			await runFirst(t);
 		} finally {
-			for (const socket of node.clients) socket.disconnect();
+			try {
+				await stop();
+			} finally {
+				for (const socket of node.clients) socket.disconnect();
+			}
 		}
 	});
+}
+
+const firsts = new WeakMap();
+async function runFirst(t) {
+	for (const fn of firsts.get(t)?.splice(0) ?? []) await fn();
+}
+
+// Runs a function when the test is over, but before its nodes end: a page would complain that they are gone.
+export function beforeNodesEnd(t, fn) {
+	if (!firsts.has(t)) {
+		firsts.set(t, []);
+		t.after(() => runFirst(t));
+	}
+	firsts.get(t).push(fn);
 }
 
 // One HTTP request on a connection of its own, from another address of this machine if need be.

@@ -1,36 +1,20 @@
 // The console page in headless Chromium: two or three people on one node, and what each of them sees.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { chromium } from "playwright-core";
-import { ask, connected, patience, serve } from "../app/program.mjs";
+import { ask, connected, serve } from "../app/program.mjs";
 import { startNodes } from "../app/redis.mjs";
-
-const executablePath = process.env.PEAL_CHROMIUM ?? "/usr/bin/chromium";
-const args = [
-	"--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-	"--disable-component-update", "--disable-sync",
-];
+import { launch, newPage } from "../support/browser.mjs";
 
 let browser;
-test.before(async () => { browser = await chromium.launch({ executablePath, args }); });
+test.before(async () => { browser = await launch(); });
 test.after(() => browser?.close());
 
 // A person at the page. Whatever the browser complains about fails the test when it ends.
 async function open(t, node, { name, context: options = {} }) {
-	const context = await browser.newContext(options);
-	context.setDefaultTimeout(patience);
-	const page = await context.newPage();
-	const complaints = [];
-	page.on("console", (message) => {
-		if (["error", "warning"].includes(message.type())) complaints.push(message.text());
-	});
-	page.on("pageerror", (error) => complaints.push(String(error)));
-	await page.addInitScript(() => {
-		window.violations = [];
-		document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
-	});
+	const person = {};
+	const { page, complaints } = await newPage(t, browser, options, (text) => person.allowed?.test(text));
 	await page.goto(node.page ?? node.url);
-	const person = {
+	return Object.assign(person, {
 		page, name, complaints,
 		async connect() {
 			await page.getByLabel("Name").fill(name);
@@ -73,14 +57,7 @@ async function open(t, node, { name, context: options = {} }) {
 		async setAnswering(on) {
 			await page.getByLabel("Answer when a broadcast asks").setChecked(on);
 		},
-	};
-	t.after(async () => {
-		const violations = await page.evaluate(() => window.violations);
-		await context.close();
-		assert.deepEqual(violations, [], "the policy was violated");
-		assert.deepEqual(person.allowed ? complaints.filter((text) => !person.allowed.test(text)) : complaints, []);
 	});
-	return person;
 }
 
 async function people(t, node, ...names) {

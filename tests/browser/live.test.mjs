@@ -1,44 +1,20 @@
 // The live view in headless Chromium, against a cluster of three nodes.
 import assert from "node:assert/strict";
 import test, { describe } from "node:test";
-import { chromium } from "playwright-core";
-import { connected, patience, request, run, serve, until } from "../app/program.mjs";
+import { connected, request, run, serve, until } from "../app/program.mjs";
 import { answering, call, key, startNodes } from "../app/redis.mjs";
-
-const executablePath = process.env.PEAL_CHROMIUM ?? "/usr/bin/chromium";
-const args = [
-	"--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-	"--disable-component-update", "--disable-sync",
-];
+import { launch, newPage } from "../support/browser.mjs";
 
 let browser;
-test.before(async () => { browser = await chromium.launch({ executablePath, args }); });
+test.before(async () => { browser = await launch(); });
 test.after(() => browser?.close());
 
 // The page. What the browser complains about, a violated policy, and a request to another host fail the test when it ends.
 async function open(t, url, { allowed, ...options } = {}) {
-	const context = await browser.newContext(options);
-	context.setDefaultTimeout(patience);
-	const page = await context.newPage();
-	const complaints = [];
 	const origins = new Set();
-	page.on("console", (message) => {
-		if (["error", "warning"].includes(message.type())) complaints.push(message.text());
-	});
-	page.on("pageerror", (error) => complaints.push(String(error)));
+	const { page } = await newPage(t, browser, options, (text) => allowed?.test(text), () => assert.deepEqual([...origins], [new URL(url).origin]));
 	page.on("request", (sent) => { if (!sent.url().startsWith("data:")) origins.add(new URL(sent.url()).origin); });
-	await page.addInitScript(() => {
-		window.violations = [];
-		document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
-	});
 	await page.goto(url);
-	t.after(async () => {
-		const violations = await page.evaluate(() => window.violations);
-		await context.close();
-		assert.deepEqual(violations, [], "the policy was violated");
-		assert.deepEqual(complaints.filter((text) => !allowed?.test(text)), []);
-		assert.deepEqual([...origins], [new URL(url).origin]);
-	});
 	return page;
 }
 

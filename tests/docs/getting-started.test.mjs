@@ -6,10 +6,10 @@ import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import net from "node:net";
 import path from "node:path";
 import test from "node:test";
-import { chromium } from "playwright-core";
 import { io } from "socket.io-client";
 import { Webhook } from "standardwebhooks";
 import { patience, request, root, until, within } from "../app/program.mjs";
+import { launch } from "../support/browser.mjs";
 import { freePort } from "../support/common.mjs";
 import { blocksOf, read } from "./pages.mjs";
 import { startShell } from "./shell.mjs";
@@ -216,10 +216,7 @@ for (const language of languages)
 
 // The page itself, in a browser, for both users.
 async function lookAtThePage(t, { site }) {
-	const browser = await chromium.launch({
-		executablePath: process.env.PEAL_CHROMIUM ?? "/usr/bin/chromium",
-		args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-	});
+	const browser = await launch();
 	t.after(() => browser.close());
 	const open = async (user) => {
 		const tab = await (await browser.newContext()).newPage();
