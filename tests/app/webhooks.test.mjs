@@ -385,6 +385,19 @@ test("disconnects are told with their reason, also when the node ends", async (t
 	assert.equal(node.record("the backend was not told of everything"), undefined);
 });
 
+test("a node that ends while the backend hangs cuts what is under way, and says what is lost", async (t) => {
+	const hook = await backend(t, ({ type }) => type === "events" ? null : undefined);
+	const node = await start(t, hook.url, ["--webhook-connect", "/", "--webhook-event", "*", "--webhook-connections", "2", "--shutdown-seconds", "0"]);
+	const clients = await Promise.all(Array.from({ length: 8 }, () => connected(node, websocket)));
+	for (const socket of clients) socket.emit("x", () => {});
+	await until(async () => await gauge(node, "events_waiting") === 8, "all events");
+	hook.handle = () => null;
+	client(node, websocket);
+	await until(() => hook.of("connect").length === 9, "a question");
+	await node.stop();
+	assert.equal(node.record("the backend was not told of everything").lost, 8);
+});
+
 test("an event goes to the backend or to the Node.js servers, not to both", async (t) => {
 	const redis = await startRedis(t);
 	const hook = await backend(t, ({ data }) => ({ acks: { [data[0].id]: "backend" } }));

@@ -107,29 +107,23 @@ static void on_fate(struct peal_lane_item *item, enum peal_lane_fate fate, void 
 
 static void pump(struct peal_webhooks *webhooks, uint64_t now_ms);
 
-struct sending {
-	struct peal_webhooks *webhooks;
-	struct peal_lane *lane;
-};
-
 static void on_answer(const struct peal_posted *posted, void *userdata)
 {
-	struct sending sending = *(struct sending *)userdata;
-	struct peal_webhooks *webhooks = sending.webhooks;
+	const struct peal_webhook_lane *sender = userdata;
+	struct peal_webhooks *webhooks = sender->webhooks;
 	uint64_t now_ms = peal_clock_ms();
 	unsigned pause = posted->retry_after_seconds * 1000;
 
-	free(userdata);
 	switch (peal_webhook_judge(webhooks, posted, 0)) {
 	case WEBHOOK_OK:
-		acknowledge_batch(webhooks, sending.lane, posted);
-		peal_lanes_end(&webhooks->lanes, sending.lane, PEAL_LANE_DELIVERED);
+		acknowledge_batch(webhooks, sender->lane, posted);
+		peal_lanes_end(&webhooks->lanes, sender->lane, PEAL_LANE_DELIVERED);
 		break;
 	case WEBHOOK_REFUSED:
-		peal_lanes_end(&webhooks->lanes, sending.lane, PEAL_LANE_REFUSED);
+		peal_lanes_end(&webhooks->lanes, sender->lane, PEAL_LANE_REFUSED);
 		break;
 	default:
-		peal_lanes_again(&webhooks->lanes, sending.lane,
+		peal_lanes_again(&webhooks->lanes, sender->lane,
 				 pause < PAUSE_CEILING_MS ? pause : PAUSE_CEILING_MS, now_ms);
 	}
 	peal_lanes_expire(&webhooks->lanes, now_ms);
@@ -140,26 +134,19 @@ static int send(struct peal_webhooks *webhooks, struct peal_lane *lane)
 {
 	const struct peal_lane_item *item = lane->first;
 	const struct peal_webhook_event *first = item->userdata;
-	struct sending *sending = malloc(sizeof(*sending));
 	struct peal_webhook_body body;
-	int r = sending ? peal_webhook_begin(&body, "events") : -ENOMEM;
+	int r = peal_webhook_begin(&body, "events");
 
-	if (r != 0) {
-		free(sending);
+	if (r != 0)
 		return r;
-	}
-	*sending = (struct sending){ webhooks, lane };
 	for (size_t i = 0; i < lane->batch; i++, item = item->next) {
 		fputc(i ? ',' : '[', body.stream);
 		fwrite(item->json, 1, item->length, body.stream);
 	}
 	fputc(']', body.stream);
 	/* A batch that changes has another first item. */
-	r = peal_webhook_send(webhooks, &body, first->id, webhooks->settings.timeout_ms, on_answer,
-			      sending);
-	if (r != 0)
-		free(sending);
-	return r;
+	return peal_webhook_send(webhooks, &body, first->id, webhooks->settings.timeout_ms,
+				 on_answer, &webhooks->senders[lane - webhooks->lanes.items]);
 }
 
 static void pump(struct peal_webhooks *webhooks, uint64_t now_ms)
@@ -311,6 +298,9 @@ void peal_webhook_events_init(struct peal_webhooks *webhooks)
 			(uint32_t)webhooks->ids.node, on_fate, webhooks);
 	webhooks->lanes.ceiling = webhooks->settings.queue_bytes;
 	webhooks->lanes.keep_ms = webhooks->settings.keep_ms;
+	for (size_t i = 0; i < PEAL_LANES_MOST; i++)
+		webhooks->senders[i] =
+			(struct peal_webhook_lane){ webhooks, &webhooks->lanes.items[i] };
 }
 
 int peal_webhook_events_attach(struct peal_webhook_gate *gate, struct peal_namespace *ns)

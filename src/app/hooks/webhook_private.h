@@ -42,6 +42,12 @@ TAILQ_HEAD(peal_webhook_questions, peal_webhook_question);
 struct peal_webhook_event;
 TAILQ_HEAD(peal_webhook_waiting, peal_webhook_event);
 
+/* A lane, for the answers to its batches. */
+struct peal_webhook_lane {
+	struct peal_webhooks *webhooks;
+	struct peal_lane *lane;
+};
+
 /* A namespace, or all that "*" accepts. */
 struct peal_webhook_gate {
 	struct peal_webhook_gate *next;
@@ -69,6 +75,7 @@ struct peal_webhooks {
 
 	/* webhook_events.c */
 	struct peal_lanes lanes;
+	struct peal_webhook_lane senders[PEAL_LANES_MOST]; /* one for each of them */
 	struct peal_webhook_waiting waiting; /* whose clients wait for an acknowledgement */
 
 	peal_webhooks_done_fn *done; /* of peal_webhooks_finish() */
