@@ -183,6 +183,25 @@ test("a client waits for a backend that comes back in time, and is refused or le
 	assert.match(complaints(patient)[0].reason, /connect/i);
 });
 
+test("a backend that comes back lets clients in, however many are waiting", async (t) => {
+	const hook = await backend(t, () => null);
+	const node = await start(t, hook.url, ["--webhook-connect", "/", "--webhook-timeout", "500"]);
+	let refusals = 0, connects = 0, over = false;
+	const stream = (async () => {
+		for (; !over; await sleep(10)) {
+			const socket = client(node, { ...websocket, reconnection: false });
+			socket.on("connect", () => connects++);
+			socket.on("connect_error", () => refusals++);
+		}
+	})();
+	t.after(() => { over = true; });
+	await until(() => refusals > 5, "a queue");
+	hook.handle = () => sleep(100); // longer than those have who have waited longest
+	await until(() => connects > 5, "clients to be let in");
+	over = true;
+	await stream;
+});
+
 test("a backend that fails about one client keeps no other waiting", async (t) => {
 	const hook = await backend(t, ({ data: { auth } }) => auth.bad ? status(500) : undefined);
 	const node = await start(t, hook.url, ["--webhook-connect", "/", "--webhook-timeout", "1500"]);

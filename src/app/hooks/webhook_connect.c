@@ -4,6 +4,10 @@
  * A question is asked until there is an answer that makes sense, or until its time is over; then
  * the settings decide. While the backend seems to be away only one question at a time is under way,
  * after growing pauses, so that it is not run over when it comes back.
+ *
+ * The one that came first is the next, as long as half of its time is left. When more come than the
+ * backend can answer, the last one is: whose time is nearly over would get no answer in it, and a
+ * node that asks about such clients only lets nobody in.
  */
 #include <errno.h>
 #include <peal/peal.h>
@@ -16,7 +20,8 @@
 #include "webhook_answer.h"
 #include "webhook_private.h"
 
-/* The pause after a failure; each further one doubles it. */
+/* The pause after a failure; each further one doubles it. At the most from the fifth on, see
+ * PEAL_WEBHOOK_FAILURES. */
 #define PAUSE_FIRST_MS 100
 #define PAUSE_MOST_MS 1000
 /* What a backend may ask for itself. */
@@ -128,6 +133,7 @@ static int describe(struct peal_webhook_question *question)
 static void question_free(struct peal_webhook_question *question)
 {
 	question->gate->webhooks->question_bytes -= sizeof(*question) + question->length;
+	question->gate->webhooks->question_count--;
 	peal_socket_unref(question->socket);
 	free(question->json);
 	free(question);
@@ -239,6 +245,12 @@ static bool is_away(const struct peal_posted *posted)
 	       (posted->status >= 502 && posted->status <= 504);
 }
 
+/* Of those that wait, the list that the question is in. */
+static struct peal_webhook_questions *list_of(const struct peal_webhook_question *question)
+{
+	return &question->gate->webhooks->questions[question->failures];
+}
+
 /* Not answered; others go first. */
 static void ask_again(struct peal_webhook_question *question, const struct peal_posted *posted,
 		      uint64_t now_ms)
@@ -246,7 +258,8 @@ static void ask_again(struct peal_webhook_question *question, const struct peal_
 	struct peal_webhooks *webhooks = question->gate->webhooks;
 	uint64_t wanted = (uint64_t)posted->retry_after_seconds * 1000, pause;
 
-	question->failures++;
+	if (question->failures < PEAL_WEBHOOK_FAILURES)
+		question->failures++;
 	question->not_before_ms = now_ms + pause_ms(question->failures);
 	if (is_away(posted)) {
 		webhooks->connect_failures++;
@@ -259,7 +272,7 @@ static void ask_again(struct peal_webhook_question *question, const struct peal_
 		give_up(question);
 		return;
 	}
-	TAILQ_INSERT_TAIL(&webhooks->questions, question, link);
+	TAILQ_INSERT_TAIL(list_of(question), question, link);
 }
 
 static void on_answer(const struct peal_posted *posted, void *userdata)
@@ -316,27 +329,34 @@ static int send(struct peal_webhook_question *question, uint64_t now_ms)
 static struct peal_webhook_question *find_next(const struct peal_webhooks *webhooks,
 					       uint64_t now_ms)
 {
-	struct peal_webhook_question *question;
+	const struct peal_webhook_questions *lists = webhooks->questions;
+	struct peal_webhook_question *question = TAILQ_FIRST(&lists[0]);
 
 	if (webhooks->asked_count >= webhooks->settings.connections ||
 	    (webhooks->connect_failures &&
 	     (webhooks->asked_count || now_ms < webhooks->connect_not_before_ms)))
 		return NULL;
-	TAILQ_FOREACH(question, &webhooks->questions, link)
-	if (now_ms >= question->not_before_ms)
-		return question;
-	return NULL;
+	if (question && now_ms + webhooks->settings.timeout_ms / 2 > question->deadline_ms)
+		question = TAILQ_LAST(&lists[0], peal_webhook_questions);
+	for (size_t i = 1; !question && i <= PEAL_WEBHOOK_FAILURES; i++) {
+		question = TAILQ_FIRST(&lists[i]);
+		if (question && now_ms < question->not_before_ms)
+			question = NULL;
+	}
+	return question;
 }
 
-static void expire(struct peal_webhooks *webhooks, uint64_t now_ms)
+/* Who has left, or has waited for too long. */
+static void expire(struct peal_webhooks *webhooks, struct peal_webhook_questions *list,
+		   uint64_t now_ms)
 {
 	struct peal_webhook_question *question, *next;
 
-	for (question = TAILQ_FIRST(&webhooks->questions); question; question = next) {
+	for (question = TAILQ_FIRST(list); question; question = next) {
 		next = TAILQ_NEXT(question, link);
 		if (now_ms < question->deadline_ms && !has_left(question))
 			continue;
-		TAILQ_REMOVE(&webhooks->questions, question, link);
+		TAILQ_REMOVE(list, question, link);
 		if (has_left(question)) {
 			forget(question);
 		} else {
@@ -351,7 +371,7 @@ static void ask_next(struct peal_webhooks *webhooks, uint64_t now_ms)
 	struct peal_webhook_question *question;
 
 	while ((question = find_next(webhooks, now_ms))) {
-		TAILQ_REMOVE(&webhooks->questions, question, link);
+		TAILQ_REMOVE(list_of(question), question, link);
 		if (has_left(question)) {
 			forget(question);
 			continue;
@@ -368,7 +388,8 @@ static void ask_next(struct peal_webhooks *webhooks, uint64_t now_ms)
 
 void peal_webhook_connect_tick(struct peal_webhooks *webhooks, uint64_t now_ms)
 {
-	expire(webhooks, now_ms);
+	for (size_t i = 0; i <= PEAL_WEBHOOK_FAILURES; i++)
+		expire(webhooks, &webhooks->questions[i], now_ms);
 	ask_next(webhooks, now_ms);
 }
 
@@ -396,6 +417,7 @@ static void on_connect(struct peal_socket *socket, struct peal_next *next, void 
 	question->deadline_ms = now_ms + webhooks->settings.timeout_ms;
 	peal_event_id(&webhooks->ids, question->id);
 	webhooks->question_bytes += sizeof(*question);
+	webhooks->question_count++;
 	if (describe(question) != 0) {
 		question->length = 0;
 		refuse(question, UNAUTHORIZED, DATA("internal"));
@@ -407,7 +429,7 @@ static void on_connect(struct peal_socket *socket, struct peal_next *next, void 
 		give_up(question);
 		return;
 	}
-	TAILQ_INSERT_TAIL(&webhooks->questions, question, link);
+	TAILQ_INSERT_TAIL(list_of(question), question, link);
 	ask_next(webhooks, now_ms);
 	peal_webhook_arm(webhooks);
 }
@@ -417,17 +439,27 @@ int peal_webhook_connect_attach(struct peal_webhook_gate *gate, struct peal_name
 	return peal_use(ns, on_connect, gate);
 }
 
+void peal_webhook_connect_init(struct peal_webhooks *webhooks)
+{
+	for (size_t i = 0; i <= PEAL_WEBHOOK_FAILURES; i++)
+		TAILQ_INIT(&webhooks->questions[i]);
+	TAILQ_INIT(&webhooks->asked);
+}
+
+/* The node has taken back the right to decide. */
+static void drop_all(struct peal_webhook_questions *list)
+{
+	struct peal_webhook_question *question;
+
+	while ((question = TAILQ_FIRST(list))) {
+		TAILQ_REMOVE(list, question, link);
+		question_free(question);
+	}
+}
+
 void peal_webhook_connect_deinit(struct peal_webhooks *webhooks)
 {
-	struct peal_webhook_questions *const lists[] = { &webhooks->questions, &webhooks->asked };
-
-	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
-		struct peal_webhook_question *question;
-
-		/* The node has taken back the right to decide. */
-		while ((question = TAILQ_FIRST(lists[i]))) {
-			TAILQ_REMOVE(lists[i], question, link);
-			question_free(question);
-		}
-	}
+	for (size_t i = 0; i <= PEAL_WEBHOOK_FAILURES; i++)
+		drop_all(&webhooks->questions[i]);
+	drop_all(&webhooks->asked);
 }

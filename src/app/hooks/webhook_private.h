@@ -37,6 +37,9 @@ enum peal_webhook_notice {
 	WEBHOOK_NOTICES,
 };
 
+/* Of a question; further ones change nothing any more. */
+#define PEAL_WEBHOOK_FAILURES 5
+
 struct peal_webhook_question;
 TAILQ_HEAD(peal_webhook_questions, peal_webhook_question);
 struct peal_webhook_event;
@@ -66,10 +69,12 @@ struct peal_webhooks {
 	struct peal_poster *poster;
 
 	/* webhook_connect.c */
-	struct peal_webhook_questions questions; /* that wait, or wait again */
-	struct peal_webhook_questions asked;	 /* that are under way */
+	/* That wait, by how often they have failed: then all of a list pause for the same time, so
+	 * that its first one is the next. */
+	struct peal_webhook_questions questions[PEAL_WEBHOOK_FAILURES + 1];
+	struct peal_webhook_questions asked; /* that are under way */
 	unsigned asked_count;
-	size_t question_bytes; /* of both */
+	size_t question_count, question_bytes; /* of all */
 	unsigned connect_failures;
 	uint64_t connect_not_before_ms;
 
@@ -122,6 +127,7 @@ void peal_webhook_nonsense(struct peal_webhooks *webhooks, const char *wrong);
 int peal_webhook_connect_attach(struct peal_webhook_gate *gate, struct peal_namespace *ns)
 	__attribute__((warn_unused_result));
 void peal_webhook_connect_tick(struct peal_webhooks *webhooks, uint64_t now_ms);
+void peal_webhook_connect_init(struct peal_webhooks *webhooks);
 /* After the node. */
 void peal_webhook_connect_deinit(struct peal_webhooks *webhooks);
 

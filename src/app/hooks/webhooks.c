@@ -110,8 +110,7 @@ void peal_webhook_nonsense(struct peal_webhooks *webhooks, const char *wrong)
 
 static bool is_idle(const struct peal_webhooks *webhooks)
 {
-	return !webhooks->lanes.waiting && !webhooks->asked_count &&
-	       TAILQ_EMPTY(&webhooks->questions);
+	return !webhooks->lanes.waiting && !webhooks->question_count;
 }
 
 void peal_webhook_arm(struct peal_webhooks *webhooks)
@@ -255,8 +254,7 @@ int peal_webhooks_new(const struct peal_settings *settings, struct peal_logging 
 	if (!webhooks)
 		return -ENOMEM;
 	webhooks->logging = logging;
-	TAILQ_INIT(&webhooks->questions);
-	TAILQ_INIT(&webhooks->asked);
+	peal_webhook_connect_init(webhooks);
 	webhooks->metrics.print = print_metrics;
 	webhooks->metrics.userdata = webhooks;
 	peal_complaint_init(&webhooks->complaint, logging, "the backend does not answer webhooks");
