@@ -10,7 +10,7 @@ import path from "node:path";
 import test from "node:test";
 import { SignJWT } from "jose";
 import { Webhook } from "standardwebhooks";
-import { ask, client, connected, folder, run, serve, sleep, until, within } from "./program.mjs";
+import { ask, client, connected, folder, handshake, request, run, serve, sleep, until, within } from "./program.mjs";
 import { call, freePort, key, startRedis } from "./redis.mjs";
 
 const secret = "whsec_VGhlIHNlY3JldCBvZiB0aGUgdGVzdHMgaXMgbG9uZw==";
@@ -235,6 +235,34 @@ test("who leaves before the answer is not connected, and the backend is told", a
 	assert.deepEqual([type, reason, id], ["disconnect", "never connected", hook.of("connect")[0].socket]);
 	assert.deepEqual((await call(node, "GET", "/api/rooms")).body.rooms, []);
 	assert.equal((await metrics(node, "connects")).left, 1);
+});
+
+test("who is sent away while the backend says yes is told of all the same", async (t) => {
+	let answer;
+	const hook = await backend(t, ({ type }) => type === "connect" ? new Promise((resolve) => { answer = resolve; }) : undefined);
+	const node = await start(t, hook.url, ["--webhook-connect", "/", "--webhook-disconnect", "/", "--webhook-timeout", "30000"]);
+	const { sid } = await handshake(node.port);
+	const target = `/socket.io/?EIO=4&transport=polling&sid=${sid}`;
+	// An attachment that belongs to no event ends the session, which waits for a GET to say so.
+	await request(node.port, { method: "POST", path: target, body: "40\x1ebAAAA" });
+	await until(() => answer, "the question");
+	answer({ rooms: ["x"] });
+	await until(async () => (await metrics(node, "requests")).ok === 1, "the answer to be read");
+	await request(node.port, { path: target });
+	await until(() => hook.events().length, "the disconnect");
+	assert.deepEqual(hook.events().map(({ socket, reason }) => [socket, reason]), [[hook.of("connect")[0].socket, "never connected"]]);
+	assert.deepEqual(await metrics(node, "connects"), { allowed: 0, denied: 0, unavailable: 0, left: 1 });
+});
+
+test("who leaves while the backend hangs is told of, also when clients are let in without it", async (t) => {
+	const hook = await backend(t, ({ type }) => type === "connect" ? null : undefined);
+	const node = await start(t, hook.url, ["--webhook-connect", "/", "--webhook-disconnect", "/", "--webhook-timeout", "500", "--webhook-unavailable", "allow"]);
+	const socket = client(node, websocket);
+	await until(() => hook.of("connect").length, "the question");
+	socket.disconnect();
+	await until(() => hook.events().length, "the disconnect");
+	assert.equal(hook.events()[0].reason, "never connected");
+	assert.deepEqual(await metrics(node, "connects"), { allowed: 0, denied: 0, unavailable: 0, left: 1 });
 });
 
 // --- events ---------------------------------------------------------------------------------------------------------

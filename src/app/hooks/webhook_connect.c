@@ -38,10 +38,11 @@ struct peal_webhook_question {
 	TAILQ_ENTRY(peal_webhook_question) link;
 	struct peal_webhook_gate *gate;
 	struct peal_socket *socket; /* a reference */
-	struct peal_next *next;
+	struct peal_next *next;	    /* NULL: it is accepted */
 	uint64_t deadline_ms, not_before_ms;
 	unsigned failures;
 	bool sent; /* once at least: the backend may believe that the client is there */
+	enum peal_webhook_connect outcome; /* to be counted when the client is connected */
 	char id[PEAL_EVENT_ID_BYTES];
 	size_t length;
 	char *json; /* the client */
@@ -172,16 +173,25 @@ static void refuse_unclear(struct peal_webhook_question *question)
 	refuse(question, UNAUTHORIZED, DATA("unavailable"));
 }
 
+/* A session that is being closed connects to nothing any more, and that nobody is told: the
+ * question stays until on_connection() or until the client has left. */
+static void let_in(struct peal_webhook_question *question, enum peal_webhook_connect outcome)
+{
+	struct peal_next *next = question->next;
+
+	question->next = NULL;
+	question->outcome = outcome;
+	TAILQ_INSERT_TAIL(&question->gate->webhooks->accepted, question, link);
+	peal_next_accept(next);
+}
+
 /* There is no answer, and no more time. */
 static void give_up(struct peal_webhook_question *question)
 {
-	if (!question->gate->webhooks->settings.allow_unavailable) {
+	if (question->gate->webhooks->settings.allow_unavailable)
+		let_in(question, WEBHOOK_UNAVAILABLE);
+	else
 		refuse_unclear(question);
-		return;
-	}
-	count(question, WEBHOOK_UNAVAILABLE);
-	peal_next_accept(question->next);
-	question_free(question);
 }
 
 /* The client did not wait. The token has to be used all the same. */
@@ -189,7 +199,10 @@ static void forget(struct peal_webhook_question *question)
 {
 	count(question, WEBHOOK_LEFT);
 	take_back(question);
-	refuse(question, UNAUTHORIZED, NULL);
+	if (question->next)
+		refuse(question, UNAUTHORIZED, NULL);
+	else
+		question_free(question);
 }
 
 static int apply(struct peal_socket *socket, const struct peal_webhook_verdict *verdict)
@@ -216,13 +229,12 @@ static void decide(struct peal_webhook_question *question,
 		return;
 	}
 	if (apply(question->socket, verdict) != 0) {
+		count(question, WEBHOOK_UNAVAILABLE);
 		take_back(question);
 		refuse(question, UNAUTHORIZED, DATA("internal"));
 		return;
 	}
-	count(question, WEBHOOK_ALLOWED);
-	peal_next_accept(question->next);
-	question_free(question);
+	let_in(question, WEBHOOK_ALLOWED);
 }
 
 static void ask_next(struct peal_webhooks *webhooks, uint64_t now_ms);
@@ -268,11 +280,12 @@ static void ask_again(struct peal_webhook_question *question, const struct peal_
 			wanted = PAUSE_CEILING_MS;
 		webhooks->connect_not_before_ms = now_ms + (pause > wanted ? pause : wanted);
 	}
-	if (now_ms >= question->deadline_ms) {
+	if (has_left(question))
+		forget(question);
+	else if (now_ms >= question->deadline_ms)
 		give_up(question);
-		return;
-	}
-	TAILQ_INSERT_TAIL(list_of(question), question, link);
+	else
+		TAILQ_INSERT_TAIL(list_of(question), question, link);
 }
 
 static void on_answer(const struct peal_posted *posted, void *userdata)
@@ -353,8 +366,10 @@ static void expire(struct peal_webhooks *webhooks, struct peal_webhook_questions
 	struct peal_webhook_question *question, *next;
 
 	for (question = TAILQ_FIRST(list); question; question = next) {
+		bool late = question->next && now_ms >= question->deadline_ms;
+
 		next = TAILQ_NEXT(question, link);
-		if (now_ms < question->deadline_ms && !has_left(question))
+		if (!late && !has_left(question))
 			continue;
 		TAILQ_REMOVE(list, question, link);
 		if (has_left(question)) {
@@ -390,6 +405,7 @@ void peal_webhook_connect_tick(struct peal_webhooks *webhooks, uint64_t now_ms)
 {
 	for (size_t i = 0; i <= PEAL_WEBHOOK_FAILURES; i++)
 		expire(webhooks, &webhooks->questions[i], now_ms);
+	expire(webhooks, &webhooks->accepted, now_ms);
 	ask_next(webhooks, now_ms);
 }
 
@@ -408,6 +424,7 @@ static void on_connect(struct peal_socket *socket, struct peal_next *next, void 
 	}
 	question = calloc(1, sizeof(*question));
 	if (!question) {
+		webhooks->connects[WEBHOOK_UNAVAILABLE]++;
 		peal_next_refuse(next, UNAUTHORIZED, DATA("internal"));
 		return;
 	}
@@ -418,8 +435,10 @@ static void on_connect(struct peal_socket *socket, struct peal_next *next, void 
 	peal_event_id(&webhooks->ids, question->id);
 	webhooks->question_bytes += sizeof(*question);
 	webhooks->question_count++;
+	peal_webhook_arm(webhooks);
 	if (describe(question) != 0) {
 		question->length = 0;
+		count(question, WEBHOOK_UNAVAILABLE);
 		refuse(question, UNAUTHORIZED, DATA("internal"));
 		return;
 	}
@@ -431,12 +450,30 @@ static void on_connect(struct peal_socket *socket, struct peal_next *next, void 
 	}
 	TAILQ_INSERT_TAIL(list_of(question), question, link);
 	ask_next(webhooks, now_ms);
-	peal_webhook_arm(webhooks);
+}
+
+/* In the order in which they were accepted, so that it is one of the first. */
+static void on_connection(struct peal_socket *socket, void *userdata)
+{
+	const struct peal_webhook_gate *gate = userdata;
+	struct peal_webhook_questions *accepted = &gate->webhooks->accepted;
+	struct peal_webhook_question *question;
+
+	question = TAILQ_FIRST(accepted);
+	while (question && question->socket != socket)
+		question = TAILQ_NEXT(question, link);
+	if (!question)
+		return;
+	TAILQ_REMOVE(accepted, question, link);
+	count(question, question->outcome);
+	question_free(question);
 }
 
 int peal_webhook_connect_attach(struct peal_webhook_gate *gate, struct peal_namespace *ns)
 {
-	return peal_use(ns, on_connect, gate);
+	int r = peal_use(ns, on_connect, gate);
+
+	return r == 0 ? peal_on_connection(ns, on_connection, gate) : r;
 }
 
 void peal_webhook_connect_init(struct peal_webhooks *webhooks)
@@ -444,6 +481,7 @@ void peal_webhook_connect_init(struct peal_webhooks *webhooks)
 	for (size_t i = 0; i <= PEAL_WEBHOOK_FAILURES; i++)
 		TAILQ_INIT(&webhooks->questions[i]);
 	TAILQ_INIT(&webhooks->asked);
+	TAILQ_INIT(&webhooks->accepted);
 }
 
 /* The node has taken back the right to decide. */
@@ -462,4 +500,5 @@ void peal_webhook_connect_deinit(struct peal_webhooks *webhooks)
 	for (size_t i = 0; i <= PEAL_WEBHOOK_FAILURES; i++)
 		drop_all(&webhooks->questions[i]);
 	drop_all(&webhooks->asked);
+	drop_all(&webhooks->accepted);
 }

@@ -72,7 +72,8 @@ struct peal_webhooks {
 	/* That wait, by how often they have failed: then all of a list pause for the same time, so
 	 * that its first one is the next. */
 	struct peal_webhook_questions questions[PEAL_WEBHOOK_FAILURES + 1];
-	struct peal_webhook_questions asked; /* that are under way */
+	struct peal_webhook_questions asked;	/* that are under way */
+	struct peal_webhook_questions accepted; /* whose clients are about to be connected */
 	unsigned asked_count;
 	size_t question_count, question_bytes; /* of all */
 	unsigned connect_failures;
