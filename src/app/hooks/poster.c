@@ -149,21 +149,26 @@ int peal_poster_send(struct peal_poster *poster, const struct peal_post *post, p
 
 static void finish(struct peal_poster *poster, struct request *request, CURLcode code)
 {
-	struct peal_posted posted = { .body = "", .error = "" };
+	struct peal_posted posted = { .body = "" };
 	curl_off_t retry_after = 0;
 
-	if (code == CURLE_OK) {
+	/* One that is too long is an answer all the same: another try would bring it again. */
+	if (code == CURLE_OK || request->too_long) {
 		curl_easy_getinfo(request->curl, CURLINFO_RESPONSE_CODE, &posted.status);
 		curl_easy_getinfo(request->curl, CURLINFO_RETRY_AFTER, &retry_after);
 		posted.retry_after_seconds =
 			retry_after > 0 && retry_after < 86400 ? (unsigned)retry_after : 0;
+	}
+	if (request->too_long) {
+		posted.error = "it is too long";
+	} else if (code != CURLE_OK) {
+		posted.error = *request->message ? request->message : curl_easy_strerror(code);
+	} else {
 		posted.length = request->length;
 		if (request->answer)
 			posted.body = request->answer;
-	} else if (request->too_long) {
-		posted.error = "the answer is too long";
-	} else {
-		posted.error = *request->message ? request->message : curl_easy_strerror(code);
+		if (!posted.status)
+			posted.error = "the answer has no status";
 	}
 	request->fn(&posted, request->userdata);
 	request_free(poster, request);

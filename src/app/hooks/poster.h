@@ -26,7 +26,7 @@ struct peal_post {
 /* What came of it. */
 struct peal_posted {
 	long status;	   /* 0: there is no answer */
-	const char *error; /* why, then */
+	const char *error; /* why, or why the body is not there; else NULL */
 	const char *body;  /* NUL-terminated */
 	size_t length;
 	unsigned retry_after_seconds; /* as the answer says; 0: it does not */

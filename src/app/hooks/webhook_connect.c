@@ -295,7 +295,7 @@ static void on_answer(const struct peal_posted *posted, void *userdata)
 	struct peal_webhook_verdict verdict = { 0 };
 	uint64_t now_ms = peal_clock_ms();
 	struct peal_piece user;
-	const char *wrong = "no memory";
+	const char *wrong = posted->error ? posted->error : "no memory";
 
 	TAILQ_REMOVE(&webhooks->asked, question, link);
 	webhooks->asked_count--;
@@ -305,7 +305,8 @@ static void on_answer(const struct peal_posted *posted, void *userdata)
 	case WEBHOOK_OK:
 		if (posted->status == DENIED) {
 			decide(question, &(const struct peal_webhook_verdict){ .allow = false });
-		} else if (peal_webhook_verdict_read(posted->body, posted->length,
+		} else if (posted->error ||
+			   peal_webhook_verdict_read(posted->body, posted->length,
 						     peal_identity_user(question->socket, &user),
 						     &verdict, &wrong) != 0) {
 			peal_webhook_nonsense(webhooks, wrong);

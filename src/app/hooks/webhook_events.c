@@ -67,9 +67,12 @@ static void acknowledge_batch(struct peal_webhooks *webhooks, const struct peal_
 			      const struct peal_posted *posted)
 {
 	struct peal_lane_item *item = lane->first;
-	struct peal_webhook_acks acks;
-	const char *wrong = "no memory";
-	int r = peal_webhook_acks_read(posted->body, posted->length, &acks, &wrong);
+	struct peal_webhook_acks acks = { 0 };
+	const char *wrong = posted->error ? posted->error : "no memory";
+	int r = PEAL_WEBHOOK_E_NONSENSE;
+
+	if (!posted->error)
+		r = peal_webhook_acks_read(posted->body, posted->length, &acks, &wrong);
 
 	if (r != 0)
 		peal_webhook_nonsense(webhooks, wrong);
