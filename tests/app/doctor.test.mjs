@@ -63,7 +63,7 @@ test("the backend of webhooks is asked as a node would ask it", async (t) => {
 	t.after(() => server.close());
 	const args = ["--webhook-url", `http://127.0.0.1:${server.address().port}/`, "--webhook-event", "x"], env = { PEAL_WEBHOOK_SECRET: secret };
 	for (const [next, result, message] of [
-		[[200, ""], "ok", /takes signed requests/], [[204, ""], "ok"], [[200, "{\"acks\":{}}"], "ok"], [[200, "hello"], "fail", /makes no sense: it is not JSON/],
+		[[200, ""], "ok", /takes signed requests/], [[204, ""], "ok"], [[200, "{\"acks\":{}}"], "ok"], [[200, "hello"], "fail", /makes no sense: it is not a JSON object/],
 		[[401, ""], "fail", /status 401.*secret/], [[404, ""], "fail", /status 404.*drop/], [[500, ""], "fail", /status 500.*wait/],
 	]) {
 		answer = next;

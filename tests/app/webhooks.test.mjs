@@ -330,6 +330,25 @@ test("an event has what the client sent, byte for byte, and the acknowledgement 
 	assert.equal(hook.events().length, 6);
 });
 
+test("what one client sends, and gets back, spoils no acknowledgement of another", async (t) => {
+	const held = [];
+	const hook = await backend(t, ({ data }) => new Promise((resolve) => {
+		held.push(() => resolve({ acks: Object.fromEntries(data.map(({ id, args }) => [id, args[0]])) }));
+	}));
+	const deep = JSON.parse("[".repeat(511) + "]".repeat(511));
+	const node = await start(t, hook.url, ["--webhook-event", "*", "--webhook-connections", "1"]);
+	const [bad, good] = await Promise.all([connected(node, websocket), connected(node, websocket)]);
+	good.emit("first");
+	await until(() => held.length === 1, "the first batch");
+	// Each looks like an attachment, or is nested as deep as an event may be.
+	const answers = [ask(bad, "echo", { _placeholder: true, num: 0 }), ask(bad, "echo", deep), ask(good, "echo", 7)];
+	await until(async () => await gauge(node, "events_waiting") === 4, "all events");
+	held[0]();
+	await until(() => held.length === 2, "the other batch");
+	held[1]();
+	assert.deepEqual((await Promise.all(answers)).map((answer) => answer.error?.code ?? answer), ["failed", deep, 7]);
+});
+
 test("events wait for a backend that is away, in their order, and are repeated with the same id", async (t) => {
 	const port = await freePort();
 	const node = await start(t, `http://127.0.0.1:${port}/`, ["--webhook-event", "*", "--webhook-timeout", "500", "--webhook-connections", "1"]);

@@ -4,6 +4,9 @@
  */
 #include "tests/fuzz/fuzz.h"
 
+#include <peal/args.h>
+
+#include "app/api_binary.h"
 #include "app/hooks/webhook_answer.h"
 #include "protocol/json.h"
 #include "protocol/text.h"
@@ -45,18 +48,30 @@ static void check_verdict(const char *text, size_t length, bool has_user)
 	peal_webhook_verdict_deinit(&verdict);
 }
 
+/* Values are judged one by one, and must lie inside of the text whatever they are. */
 static void check_acks(const char *text, size_t length)
 {
-	struct peal_webhook_acks acks;
+	struct peal_pieces acks;
+	struct peal_piece id, value;
 	const char *wrong = NULL;
-	struct peal_json_facts facts;
-	struct peal_piece value;
 	int r = peal_webhook_acks_read(text, length, &acks, &wrong);
 
 	FUZZ_CHECK(r >= 0 && (r == 0) == (wrong == NULL));
-	if (r == 0 && peal_webhook_acks_find(&acks, "a-1", &value))
-		FUZZ_CHECK(peal_json_validate(value.at, value.length, &facts));
-	peal_webhook_acks_deinit(&acks);
+	while (r == 0 && peal_piece_next(&acks, &id, &value)) {
+		struct peal_args *args = NULL;
+		char *array = malloc(value.length + 2);
+
+		FUZZ_CHECK(array && value.length && value.at > text &&
+			   value.at + value.length < text + length);
+		array[0] = '[';
+		memcpy(array + 1, value.at, value.length);
+		array[value.length + 1] = ']';
+		if (peal_api_args_read((struct peal_piece){ array, value.length + 2 }, &args,
+				       &wrong) == 0)
+			FUZZ_CHECK(peal_args_count(args) == 1);
+		peal_args_free(args);
+		free(array);
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -137,63 +137,100 @@ START_TEST(an_answer_that_makes_no_sense_is_refused)
 }
 END_TEST
 
-static int read_acks(const char *text, struct peal_webhook_acks *acks)
+static int read_acks(const char *text, struct peal_pieces *acks)
 {
 	wrong = NULL;
 	return peal_webhook_acks_read(text, strlen(text), acks, &wrong);
 }
 
-START_TEST(acknowledgements_are_found_by_their_ids)
+static void expect_ack(struct peal_pieces *acks, const char *id, const char *text)
 {
-	struct peal_webhook_acks acks;
-	struct peal_piece value;
+	struct peal_piece key, value;
 
-	ck_assert_int_eq(read_acks(" {\"acks\":{\"a-1\":{\"x\":[1.0]},\"a-2\":null}} ", &acks), 0);
-	ck_assert(peal_webhook_acks_find(&acks, "a-1", &value));
-	ck_assert_int_eq(strncmp(value.at, "{\"x\":[1.0]}", value.length), 0);
-	ck_assert(peal_webhook_acks_find(&acks, "a-2", &value));
-	ck_assert(!peal_webhook_acks_find(&acks, "a-", &value));
-	peal_webhook_acks_deinit(&acks);
+	ck_assert(peal_piece_next(acks, &key, &value));
+	ck_assert(peal_piece_is(key, id));
+	ck_assert_uint_eq(value.length, strlen(text));
+	ck_assert_int_eq(strncmp(value.at, text, value.length), 0);
+}
+
+START_TEST(acknowledgements_come_with_their_ids)
+{
+	struct peal_pieces acks;
+	struct peal_piece key, value;
+
+	ck_assert_int_eq(read_acks(" {\"acks\" : {\"a-1\":{\"x\":[1.0]}, \"a-2\" :null}} ", &acks),
+			 0);
+	expect_ack(&acks, "a-1", "{\"x\":[1.0]}");
+	expect_ack(&acks, "a-2", "null");
+	ck_assert(!peal_piece_next(&acks, &key, &value));
+}
+END_TEST
+
+START_TEST(an_acknowledgement_that_cannot_be_sent_is_no_matter_of_the_others)
+{
+	/* Both are what clients may write, and get back. */
+	static const char placeholder[] = "{\"_placeholder\":true,\"num\":0}";
+	char deep[1200] = "", text[2000];
+	struct peal_pieces acks;
+
+	memset(deep, '[', 511);
+	memset(deep + 511, ']', 511);
+	snprintf(text, sizeof(text), "{\"acks\":{\"a\":%s,\"b\":%s,\"c\":tru}}", placeholder, deep);
+	ck_assert_int_eq(read_acks(text, &acks), 0);
+	expect_ack(&acks, "a", placeholder);
+	expect_ack(&acks, "b", deep);
+	expect_ack(&acks, "c", "tru");
 }
 END_TEST
 
 START_TEST(there_may_be_no_acknowledgements)
 {
 	static const char *const texts[] = {
-		"", "\n", "{}", "[]", "{\"acks\":{}}", "{\"acks\":[]}"
+		"", "\n", "{}", "[]", "{\"acks\":{}}", "{\"acks\":[ ]}"
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
-		struct peal_webhook_acks acks;
-		struct peal_piece value;
+		struct peal_pieces acks;
+		struct peal_piece key, value;
 
 		ck_assert_msg(read_acks(texts[i], &acks) == 0, "%s", texts[i]);
-		ck_assert(!peal_webhook_acks_find(&acks, "a", &value));
-		peal_webhook_acks_deinit(&acks);
+		ck_assert(!peal_piece_next(&acks, &key, &value));
 	}
 }
 END_TEST
 
 START_TEST(acknowledgements_that_make_no_sense_are_refused)
 {
-	static const char *const texts[] = { "ok",
-					     "null",
-					     "{",
-					     "[1]",
-					     "{},{}",
-					     "{\"ack\":{}}",
-					     "{\"acks\":[1]}",
-					     "{\"acks\":null}",
-					     "{\"acks\":{\"a\":}}",
-					     "<html>" };
+	static const char *const texts[] = {
+		"ok",
+		"null",
+		"{",
+		"[1]",
+		"[",
+		"{},{}",
+		"{,}",
+		"{}}",
+		"{\"ack\":{}}",
+		"{\"acks\":[1]}",
+		"{\"acks\":[",
+		"{\"acks\":null}",
+		"{\"acks\":{\"a\":}}",
+		"{\"acks\":{\"a\" 1}}",
+		"{\"acks\":{a:1}}",
+		"{\"acks\":{\"a\":1 2}}",
+		"{\"acks\":{\"a\":1,}}",
+		"{\"acks\":{\"a\":\"}}",
+		"{\"acks\":{\"a\":\"\\\"}}",
+		"{\"acks\":{\"a\":1},\"acks\":{\"a\":2}}",
+		"<html>",
+	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
-		struct peal_webhook_acks acks;
+		struct peal_pieces acks;
 
 		ck_assert_msg(read_acks(texts[i], &acks) == PEAL_WEBHOOK_E_NONSENSE, "%s",
 			      texts[i]);
 		ck_assert_ptr_nonnull(wrong);
-		peal_webhook_acks_deinit(&acks);
 	}
 }
 END_TEST
@@ -201,5 +238,6 @@ END_TEST
 UNIT_MAIN_WITH("webhook_answer", NULL, end, an_answer_that_says_nothing_lets_the_client_in,
 	       an_answer_may_name_user_rooms_and_data, the_user_of_a_token_stays_first_in_the_data,
 	       a_refusal_may_have_a_reason, an_answer_that_makes_no_sense_is_refused,
-	       acknowledgements_are_found_by_their_ids, there_may_be_no_acknowledgements,
-	       acknowledgements_that_make_no_sense_are_refused)
+	       acknowledgements_come_with_their_ids,
+	       an_acknowledgement_that_cannot_be_sent_is_no_matter_of_the_others,
+	       there_may_be_no_acknowledgements, acknowledgements_that_make_no_sense_are_refused)

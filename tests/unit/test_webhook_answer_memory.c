@@ -54,12 +54,10 @@ static int read_refusal(void)
 static int read_acks(void)
 {
 	static const char text[] = "{\"acks\":{\"a\":1}}";
-	struct peal_webhook_acks acks;
+	struct peal_pieces acks;
 	const char *wrong;
-	int r = peal_webhook_acks_read(text, strlen(text), &acks, &wrong);
 
-	peal_webhook_acks_deinit(&acks);
-	return r;
+	return peal_webhook_acks_read(text, strlen(text), &acks, &wrong);
 }
 
 START_TEST(an_answer_without_memory_is_none)

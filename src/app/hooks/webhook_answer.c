@@ -254,71 +254,98 @@ int peal_webhook_data(const char *before, const struct peal_webhook_verdict *ver
 
 /* --- to events ------------------------------------------------------------------------------- */
 
-static int find_acks(struct peal_piece object, struct peal_webhook_acks *acks,
-		     const char **ret_wrong)
+/* Are all strings and brackets of an object closed? Then its pieces are what they seem. */
+static bool is_whole(struct peal_piece object)
+{
+	size_t depth = 0;
+
+	for (size_t i = 0; i < object.length; i++) {
+		char c = object.at[i];
+
+		if (c == '"') {
+			for (i++; i < object.length && object.at[i] != '"'; i++)
+				i += object.at[i] == '\\';
+			if (i >= object.length)
+				return false;
+		} else if (c == '{' || c == '[') {
+			depth++;
+		} else if ((c == '}' || c == ']') && !--depth) {
+			return i + 1 == object.length;
+		}
+	}
+	return false;
+}
+
+static int find_acks(struct peal_piece text, struct peal_piece *ret_acks, const char **ret_wrong)
 {
 	struct peal_piece key, value;
 	struct peal_pieces walk;
 
-	for (walk = peal_piece_into(object); peal_piece_next(&walk, &key, &value);) {
+	for (walk = peal_piece_into(text); peal_piece_next(&walk, &key, &value);) {
 		if (!peal_piece_is(key, "acks"))
 			return nonsense(ret_wrong, "there is another member than acks");
-		if (is_empty(value))
-			continue;
-		if (*value.at != '{')
+		if (ret_acks->length)
+			return nonsense(ret_wrong, "\"acks\" is there twice");
+		if (*value.at != '{' && !is_empty(value))
 			return nonsense(ret_wrong, "\"acks\" is not an object");
-		acks->object = value;
+		*ret_acks = value;
 	}
 	return 0;
 }
 
-int peal_webhook_acks_read(const char *body, size_t length, struct peal_webhook_acks *acks,
+/* The text as an array, with a 0 for each acknowledgement. Return: NULL without memory. */
+static char *make_skeleton(struct peal_piece text, struct peal_piece acks, size_t *ret_length)
+{
+	char *skeleton = malloc(text.length + 2), *out = skeleton;
+	struct peal_pieces walk = peal_piece_into(acks);
+	const char *from = text.at, *end = text.at + text.length;
+	struct peal_piece key, value;
+
+	if (!skeleton)
+		return NULL;
+	*out++ = '[';
+	while (peal_piece_next(&walk, &key, &value)) {
+		memcpy(out, from, (size_t)(value.at - from));
+		out += value.at - from;
+		*out++ = '0';
+		from = value.at + value.length;
+	}
+	memcpy(out, from, (size_t)(end - from));
+	out += end - from;
+	*out++ = ']';
+	*ret_length = (size_t)(out - skeleton);
+	return skeleton;
+}
+
+int peal_webhook_acks_read(const char *body, size_t length, struct peal_pieces *ret_acks,
 			   const char **ret_wrong)
 {
-	struct peal_piece text = peal_piece_trim(body, length), object;
-	char *array;
+	struct peal_piece text = peal_piece_trim(body, length), acks = { text.at, 0 };
+	struct peal_args *args = NULL;
+	char *skeleton;
 	int r;
 
-	*acks = (struct peal_webhook_acks){ 0 };
+	*ret_acks = (struct peal_pieces){ body, body };
 	if (says_nothing(text))
 		return 0;
-	array = malloc(text.length + 2);
-	if (!array)
+	if (*text.at != '{' || !is_whole(text))
+		return nonsense(ret_wrong, "it is not a JSON object");
+	r = find_acks(text, &acks, ret_wrong);
+	if (r != 0)
+		return r;
+	/* Not the text as it is: it is invalid as arguments where a client wrote what looks like an
+	 * attachment, or nested as deep as it may. */
+	skeleton = make_skeleton(text, acks, &length);
+	if (!skeleton)
 		return -ENOMEM;
-	array[0] = '[';
-	memcpy(array + 1, text.at, text.length);
-	array[text.length + 1] = ']';
-	r = peal_args_new_from_json(array, text.length + 2, NULL, 0, &acks->args);
-	free(array);
+	r = peal_args_new_from_json(skeleton, length, NULL, 0, &args);
+	free(skeleton);
 	if (r < 0)
 		return r;
-	if (r > 0 || peal_args_count(acks->args) != 1)
-		return nonsense(ret_wrong, "it is not JSON");
-	object.at = peal_args_item(acks->args, 0, &object.length);
-	if (*object.at != '{')
-		return nonsense(ret_wrong, "it is not a JSON object");
-	return find_acks(object, acks, ret_wrong);
-}
-
-void peal_webhook_acks_deinit(struct peal_webhook_acks *acks)
-{
-	peal_args_free(acks->args);
-	*acks = (struct peal_webhook_acks){ 0 };
-}
-
-bool peal_webhook_acks_find(const struct peal_webhook_acks *acks, const char *id,
-			    struct peal_piece *ret_value)
-{
-	struct peal_piece key, value;
-	struct peal_pieces walk;
-
-	if (!acks->object.length)
-		return false;
-	for (walk = peal_piece_into(acks->object); peal_piece_next(&walk, &key, &value);) {
-		if (peal_piece_is(key, id)) {
-			*ret_value = value;
-			return true;
-		}
-	}
-	return false;
+	if (r > 0 || peal_args_count(args) != 1)
+		r = nonsense(ret_wrong, "it is not a JSON object");
+	else if (acks.length)
+		*ret_acks = peal_piece_into(acks);
+	peal_args_free(args);
+	return r;
 }

@@ -46,19 +46,17 @@ void peal_webhook_verdict_deinit(struct peal_webhook_verdict *verdict);
 int peal_webhook_data(const char *before, const struct peal_webhook_verdict *verdict,
 		      char **ret_data) __attribute__((warn_unused_result));
 
-/* Acknowledgements of events. */
-struct peal_webhook_acks {
-	struct peal_args *args;	  /* which has the text */
-	struct peal_piece object; /* id → value; no length: there are none */
-};
-
-/* @length: 0: none. Return: as peal_webhook_verdict_read(); peal_webhook_acks_deinit() in any
- * case. */
-int peal_webhook_acks_read(const char *body, size_t length, struct peal_webhook_acks *acks,
+/**
+ * peal_webhook_acks_read() - read the acknowledgements of events
+ * @length:   0: there are none
+ * @ret_acks: steps through them, with peal_piece_next(); inside of @body
+ *
+ * A value may be what a client wrote, and is not judged here: one that cannot be sent must cost the
+ * others nothing.
+ *
+ * Return: as peal_webhook_verdict_read().
+ */
+int peal_webhook_acks_read(const char *body, size_t length, struct peal_pieces *ret_acks,
 			   const char **ret_wrong) __attribute__((warn_unused_result));
-void peal_webhook_acks_deinit(struct peal_webhook_acks *acks);
-/* The value for an id, which is ASCII. Return: false when there is none. */
-bool peal_webhook_acks_find(const struct peal_webhook_acks *acks, const char *id,
-			    struct peal_piece *ret_value);
 
 #endif

@@ -62,35 +62,46 @@ static void acknowledge(struct peal_wait *wait, struct peal_piece value)
 	free(text);
 }
 
+/* Of a batch: the event with an id that a client still waits for. */
+static struct peal_webhook_event *find_waiting(const struct peal_lane *lane, struct peal_piece id)
+{
+	const struct peal_lane_item *item = lane->first;
+
+	for (size_t i = 0; i < lane->batch; i++, item = item->next) {
+		struct peal_webhook_event *event = item->userdata;
+
+		if (event->wait && peal_piece_is(id, event->id))
+			return event;
+	}
+	return NULL;
+}
+
 /* The backend has taken a batch. */
 static void acknowledge_batch(struct peal_webhooks *webhooks, const struct peal_lane *lane,
 			      const struct peal_posted *posted)
 {
-	struct peal_lane_item *item = lane->first;
-	struct peal_webhook_acks acks = { 0 };
+	const struct peal_lane_item *item = lane->first;
 	const char *wrong = posted->error ? posted->error : "no memory";
+	struct peal_piece id, value;
+	struct peal_pieces acks;
 	int r = PEAL_WEBHOOK_E_NONSENSE;
 
 	if (!posted->error)
 		r = peal_webhook_acks_read(posted->body, posted->length, &acks, &wrong);
-
 	if (r != 0)
 		peal_webhook_nonsense(webhooks, wrong);
-	for (size_t i = 0; i < lane->batch; i++, item = item->next) {
-		struct peal_webhook_event *event = item->userdata;
-		struct peal_wait *wait = stop_waiting(webhooks, event);
-		struct peal_piece value;
+	while (r == 0 && peal_piece_next(&acks, &id, &value)) {
+		struct peal_webhook_event *event = find_waiting(lane, id);
 
-		if (!wait)
-			continue;
-		if (r != 0)
-			peal_wait_end(wait, FAILED);
-		else if (peal_webhook_acks_find(&acks, event->id, &value))
-			acknowledge(wait, value);
-		else
-			peal_wait_end(wait, "null");
+		if (event)
+			acknowledge(stop_waiting(webhooks, event), value);
 	}
-	peal_webhook_acks_deinit(&acks);
+	for (size_t i = 0; i < lane->batch; i++, item = item->next) {
+		struct peal_wait *wait = stop_waiting(webhooks, item->userdata);
+
+		if (wait)
+			peal_wait_end(wait, r == 0 ? "null" : FAILED);
+	}
 }
 
 static void on_fate(struct peal_lane_item *item, enum peal_lane_fate fate, void *userdata)

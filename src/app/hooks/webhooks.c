@@ -164,14 +164,13 @@ void peal_webhooks_finish(struct peal_webhooks *webhooks, unsigned timeout_ms,
 static void on_probed(const struct peal_posted *posted, void *userdata)
 {
 	struct peal_webhooks *webhooks = userdata;
-	struct peal_webhook_acks acks = { 0 };
-	const char *problem = posted->status ? NULL : posted->error;
+	const char *problem = posted->error;
+	struct peal_pieces acks;
 
-	if (posted->status >= 200 && posted->status < 300 &&
+	if (!problem && posted->status >= 200 && posted->status < 300 &&
 	    peal_webhook_acks_read(posted->body, posted->length, &acks, &problem) < 0)
 		problem = "no memory";
 	webhooks->probed(posted->status, problem, webhooks->probed_userdata);
-	peal_webhook_acks_deinit(&acks);
 }
 
 int peal_webhooks_probe(struct peal_webhooks *webhooks, peal_webhooks_probe_fn *fn, void *userdata)
