@@ -151,6 +151,18 @@ test("an answer that makes no sense lets nobody in, whatever the policy", async 
 	assert.equal(hook.requests.length, 12);
 });
 
+test("a backend that fails about some clients only does not fill the log", async (t) => {
+	const hook = await backend(t, ({ data: { auth } }) => auth.answer);
+	const node = await start(t, hook.url, ["--webhook-connect", "/"]);
+	for (let i = 0; i < 6; i++) {
+		await refused(node, { auth: { answer: i % 2 ? status(400) : { text: "ok" } } });
+		await connected(node, websocket);
+	}
+	await node.stop();
+	const lines = node.records.filter(({ message }) => /answers? webhooks/.test(message));
+	assert.deepEqual(lines.map(({ message }) => message), ["the backend does not answer webhooks", "the backend answers webhooks again"]);
+});
+
 test("a redirect is not followed, and the proxies of the environment are not used", async (t) => {
 	const other = await backend(t);
 	const hook = await backend(t, () => ({ status: 307, headers: { Location: other.url }, text: "" }));

@@ -25,13 +25,13 @@ void peal_complain(struct peal_complaint *complaint, const char *reason)
 			 PEAL_LOGGING_NUMBER("count", complaint->unsaid));
 	complaint->unsaid = 0;
 	complaint->silent_till_ms = now_ms + SILENCE_MS;
+	complaint->said = true;
 }
 
 bool peal_complaint_clear(struct peal_complaint *complaint)
 {
-	bool said = complaint->silent_till_ms != 0;
+	bool said = complaint->said;
 
-	complaint->unsaid = 0;
-	complaint->silent_till_ms = 0;
+	complaint->said = false;
 	return said;
 }

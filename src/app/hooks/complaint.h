@@ -15,6 +15,7 @@ struct peal_complaint {
 	const char *message;
 	uint64_t unsaid; /* since it was said last */
 	uint64_t silent_till_ms;
+	bool said; /* and is not over */
 };
 
 /* @logging and @message are used as long as it lives. */
@@ -22,7 +23,8 @@ void peal_complaint_init(struct peal_complaint *complaint, struct peal_logging *
 			 const char *message);
 /* It happened again, for that reason. */
 void peal_complain(struct peal_complaint *complaint, const char *reason);
-/* It is over: the next one is said at once. Return: whether it had been said. */
+/* It is over, maybe not for long: the next one waits for its minute all the same. Return: whether
+ * it had been said. */
 bool peal_complaint_clear(struct peal_complaint *complaint);
 
 #endif

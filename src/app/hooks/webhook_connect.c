@@ -288,14 +288,35 @@ static void ask_again(struct peal_webhook_question *question, const struct peal_
 		TAILQ_INSERT_TAIL(list_of(question), question, link);
 }
 
+/* An answer with a good status. */
+static void read_verdict(struct peal_webhook_question *question, const struct peal_posted *posted)
+{
+	struct peal_webhooks *webhooks = question->gate->webhooks;
+	const char *wrong = posted->error ? posted->error : "no memory";
+	struct peal_webhook_verdict verdict = { 0 };
+	struct peal_piece user;
+	bool named = peal_identity_user(question->socket, &user);
+
+	if (posted->status != DENIED &&
+	    (posted->error || peal_webhook_verdict_read(posted->body, posted->length, named,
+							&verdict, &wrong) != 0)) {
+		peal_webhook_nonsense(webhooks, wrong);
+		refuse_unclear(question);
+	} else {
+		peal_webhook_sense(webhooks);
+		if (verdict.allow && has_left(question))
+			forget(question);
+		else
+			decide(question, &verdict);
+	}
+	peal_webhook_verdict_deinit(&verdict);
+}
+
 static void on_answer(const struct peal_posted *posted, void *userdata)
 {
 	struct peal_webhook_question *question = userdata;
 	struct peal_webhooks *webhooks = question->gate->webhooks;
-	struct peal_webhook_verdict verdict = { 0 };
 	uint64_t now_ms = peal_clock_ms();
-	struct peal_piece user;
-	const char *wrong = posted->error ? posted->error : "no memory";
 
 	TAILQ_REMOVE(&webhooks->asked, question, link);
 	webhooks->asked_count--;
@@ -303,20 +324,7 @@ static void on_answer(const struct peal_posted *posted, void *userdata)
 		webhooks->connect_failures = 0;
 	switch (peal_webhook_judge(webhooks, posted, DENIED)) {
 	case WEBHOOK_OK:
-		if (posted->status == DENIED) {
-			decide(question, &(const struct peal_webhook_verdict){ .allow = false });
-		} else if (posted->error ||
-			   peal_webhook_verdict_read(posted->body, posted->length,
-						     peal_identity_user(question->socket, &user),
-						     &verdict, &wrong) != 0) {
-			peal_webhook_nonsense(webhooks, wrong);
-			refuse_unclear(question);
-		} else if (has_left(question)) {
-			forget(question);
-		} else {
-			decide(question, &verdict);
-		}
-		peal_webhook_verdict_deinit(&verdict);
+		read_verdict(question, posted);
 		break;
 	case WEBHOOK_REFUSED:
 		refuse_unclear(question);

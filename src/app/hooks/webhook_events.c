@@ -88,7 +88,9 @@ static void acknowledge_batch(struct peal_webhooks *webhooks, const struct peal_
 
 	if (!posted->error)
 		r = peal_webhook_acks_read(posted->body, posted->length, &acks, &wrong);
-	if (r != 0)
+	if (r == 0)
+		peal_webhook_sense(webhooks);
+	else
 		peal_webhook_nonsense(webhooks, wrong);
 	while (r == 0 && peal_piece_next(&acks, &id, &value)) {
 		struct peal_webhook_event *event = find_waiting(lane, id);

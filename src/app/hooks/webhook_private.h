@@ -120,7 +120,8 @@ int peal_webhook_send(struct peal_webhooks *webhooks, struct peal_webhook_body *
  */
 enum peal_webhook_request peal_webhook_judge(struct peal_webhooks *webhooks,
 					     const struct peal_posted *posted, long fine);
-/* An answer with a good status that makes no sense. */
+/* An answer with a good status that makes sense, and one that makes none. */
+void peal_webhook_sense(struct peal_webhooks *webhooks);
 void peal_webhook_nonsense(struct peal_webhooks *webhooks, const char *wrong);
 
 /* --- webhook_connect.c ------------------------------------------------------------------------ */

@@ -87,15 +87,18 @@ enum peal_webhook_request peal_webhook_judge(struct peal_webhooks *webhooks,
 		 posted->status != 425 && posted->status != 429)
 		result = WEBHOOK_REFUSED;
 	webhooks->requests[result]++;
-	if (result == WEBHOOK_OK) {
-		if (peal_complaint_clear(&webhooks->complaint))
-			peal_logging_say(webhooks->logging, PEAL_LOG_INFO,
-					 "the backend answers webhooks again");
+	if (result == WEBHOOK_OK)
 		return result;
-	}
 	snprintf(reason, sizeof(reason), "status %ld", posted->status);
 	peal_complain(&webhooks->complaint, posted->status ? reason : posted->error);
 	return result;
+}
+
+void peal_webhook_sense(struct peal_webhooks *webhooks)
+{
+	if (peal_complaint_clear(&webhooks->complaint))
+		peal_logging_say(webhooks->logging, PEAL_LOG_INFO,
+				 "the backend answers webhooks again");
 }
 
 void peal_webhook_nonsense(struct peal_webhooks *webhooks, const char *wrong)
