@@ -172,6 +172,28 @@ START_TEST(what_is_too_old_goes_and_the_rest_is_another_batch)
 }
 END_TEST
 
+START_TEST(what_waits_behind_others_that_are_taken_is_not_too_old)
+{
+	struct peal_lane *lane;
+
+	add("a");
+	lane = send_next("a");
+	now_ms++;
+	add("b");
+	lanes.keep_ms = 0;
+	now_ms += 20000;
+	peal_lanes_end(&lanes, lane, PEAL_LANE_DELIVERED);
+	peal_lanes_expire(&lanes, now_ms);
+	ck_assert_uint_eq(left_count, 1);
+	/* It had its try now. */
+	peal_lanes_again(&lanes, send_next("b"), 0, now_ms);
+	peal_lanes_expire(&lanes, now_ms);
+	ck_assert_uint_eq(left_count, 2);
+	ck_assert_int_eq(fates[1], PEAL_LANE_EXPIRED);
+	ck_assert_ptr_null(peal_lanes_next(&lanes, now_ms + 60000));
+}
+END_TEST
+
 START_TEST(a_batch_has_a_hundred_items_and_its_bytes_are_bounded)
 {
 	char *text;
@@ -235,6 +257,7 @@ UNIT_MAIN_WITH("lanes", begin, end, what_comes_while_a_batch_is_under_way_is_the
 	       a_batch_is_sent_again_as_it_was_after_growing_pauses,
 	       the_backend_may_ask_for_a_longer_pause,
 	       what_is_too_old_goes_and_the_rest_is_another_batch,
+	       what_waits_behind_others_that_are_taken_is_not_too_old,
 	       a_batch_has_a_hundred_items_and_its_bytes_are_bounded,
 	       a_full_lane_takes_no_more_but_some_of_those_that_matter,
 	       one_that_is_longer_than_the_ceiling_goes_when_nothing_waits)

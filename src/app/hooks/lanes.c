@@ -151,7 +151,7 @@ void peal_lanes_expire(struct peal_lanes *lanes, uint64_t now_ms)
 	for (unsigned i = 0; i < lanes->count; i++) {
 		struct peal_lane *lane = &lanes->items[i];
 
-		while (!lane->sending && lane->first &&
+		while (!lane->sending && lane->failures && lane->first &&
 		       now_ms - lane->first->added_ms > lanes->keep_ms) {
 			lane->batch = 0; /* what is left of it is another one */
 			drop(lanes, lane, PEAL_LANE_EXPIRED);

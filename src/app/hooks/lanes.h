@@ -4,7 +4,8 @@
  *
  * All items of a client take the same lane, so that they arrive in their order. A batch is what has
  * gathered meanwhile; it is sent again, unchanged, until it is taken or until its first item is too
- * old. No clock and no I/O.
+ * old. What waits behind others that are taken is not too old: it has had no try. No clock and no
+ * I/O.
  */
 #ifndef PEAL_APP_HOOKS_LANES_H
 #define PEAL_APP_HOOKS_LANES_H
@@ -86,7 +87,7 @@ void peal_lanes_end(struct peal_lanes *lanes, struct peal_lane *lane, enum peal_
 /* It was not taken: again in a while, of at least @pause_ms. */
 void peal_lanes_again(struct peal_lanes *lanes, struct peal_lane *lane, unsigned pause_ms,
 		      uint64_t now_ms);
-/* Drops what is too old and not under way. */
+/* Drops what is too old, where the last batch was not taken and none is under way. */
 void peal_lanes_expire(struct peal_lanes *lanes, uint64_t now_ms);
 
 #endif
