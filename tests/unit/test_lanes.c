@@ -242,13 +242,18 @@ START_TEST(a_full_lane_takes_no_more_but_some_of_those_that_matter)
 }
 END_TEST
 
-START_TEST(one_that_is_longer_than_the_ceiling_goes_when_nothing_waits)
+START_TEST(one_that_is_longer_than_the_ceiling_goes_when_nothing_waits_and_is_a_full_lane)
 {
 	char *text = malloc(100000);
 
 	memset(text, 'x', 100000);
 	ck_assert_int_eq(peal_lanes_add(&lanes, 0, text, 100000, false, NULL, now_ms), 0);
 	ck_assert_int_eq(add_to(0, "y"), -EBUSY);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(peal_lanes_add(&lanes, 0, strdup("z"), 1, true, NULL, now_ms), 0);
+	ck_assert_int_eq(peal_lanes_add(&lanes, 0, strdup("z"), 1, true, NULL, now_ms), -EBUSY);
+	peal_lanes_end(&lanes, peal_lanes_next(&lanes, now_ms), PEAL_LANE_DELIVERED);
+	ck_assert_int_eq(add_to(0, "y"), 0);
 }
 END_TEST
 
@@ -260,4 +265,4 @@ UNIT_MAIN_WITH("lanes", begin, end, what_comes_while_a_batch_is_under_way_is_the
 	       what_waits_behind_others_that_are_taken_is_not_too_old,
 	       a_batch_has_a_hundred_items_and_its_bytes_are_bounded,
 	       a_full_lane_takes_no_more_but_some_of_those_that_matter,
-	       one_that_is_longer_than_the_ceiling_goes_when_nothing_waits)
+	       one_that_is_longer_than_the_ceiling_goes_when_nothing_waits_and_is_a_full_lane)

@@ -50,20 +50,28 @@ void peal_lanes_deinit(struct peal_lanes *lanes)
 			drop(lanes, &lanes->items[i], PEAL_LANE_LOST);
 }
 
+/* What a lane has taken of its ceiling. An item that is longer than that, and came when nothing
+ * waited, fills it: it is not to keep out those that there is room for beyond it. */
+static size_t taken(const struct peal_lane *lane, size_t ceiling)
+{
+	size_t first = lane->first ? lane->first->length + PEAL_LANES_ITEM_BYTES : 0;
+
+	return first > ceiling ? lane->bytes - (first - ceiling) : lane->bytes;
+}
+
 int peal_lanes_add(struct peal_lanes *lanes, uint32_t number, char *json, size_t length,
 		   bool reserve, void *userdata, uint64_t now_ms)
 {
 	struct peal_lane *lane = &lanes->items[number % lanes->count];
 	size_t ceiling = lanes->ceiling / lanes->count, bytes = length + PEAL_LANES_ITEM_BYTES;
-	struct peal_lane_item *item;
-
-	if (reserve)
-		ceiling += ceiling / 4;
+	size_t most = reserve ? ceiling + ceiling / 4 : ceiling;
 	/* One that is longer than that goes when nothing waits. */
-	item = lane->bytes && lane->bytes + bytes > ceiling ? NULL : malloc(sizeof(*item));
+	bool full = lane->first && taken(lane, ceiling) + bytes > most;
+	struct peal_lane_item *item = full ? NULL : malloc(sizeof(*item));
+
 	if (!item) {
 		free(json);
-		return lane->bytes && lane->bytes + bytes > ceiling ? -EBUSY : -ENOMEM;
+		return full ? -EBUSY : -ENOMEM;
 	}
 	*item = (struct peal_lane_item){
 		.added_ms = now_ms, .userdata = userdata, .length = length, .json = json
