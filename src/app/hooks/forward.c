@@ -77,20 +77,6 @@ static void on_answer(enum peal_ack_error error, const struct peal_args *answer,
 	free(asking);
 }
 
-static const char *error_of(int r)
-{
-	switch (r) {
-	case PEAL_EMIT_E_TOO_LARGE:
-		return PEAL_WAIT_TOO_LARGE;
-	case PEAL_EMIT_E_INVALID:
-		return PEAL_WAIT_INVALID;
-	case -EBUSY:
-		return PEAL_WAIT_OVERLOADED;
-	default:
-		return PEAL_WAIT_UNSENT;
-	}
-}
-
 /* --- sending it ------------------------------------------------------------------------------ */
 
 /* With an acknowledgement. Takes @wait, unless it fails. */
@@ -136,9 +122,9 @@ static const char *on_event(struct peal_socket *socket, const struct peal_event 
 		return NULL;
 	count(forward, REFUSED, "they cannot be sent");
 	if (wait)
-		peal_wait_end(wait, error_of(r));
+		peal_wait_end(wait, peal_wait_error(r));
 	else if (event->wants_ack)
-		(void)peal_reply(event, PEAL_JSON(error_of(r)));
+		(void)peal_reply(event, PEAL_JSON(peal_wait_error(r)));
 	return NULL;
 }
 

@@ -4,6 +4,7 @@
 #include "wait.h"
 
 #include <errno.h>
+#include <peal/emit.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -37,6 +38,20 @@ int peal_wait_new(struct peal_waits *waits, const struct peal_socket *socket,
 	waits->of_client[slot]++;
 	*ret_wait = wait;
 	return 0;
+}
+
+const char *peal_wait_error(int r)
+{
+	switch (r) {
+	case PEAL_EMIT_E_TOO_LARGE:
+		return PEAL_WAIT_ERROR("too_large", "the event is too large");
+	case PEAL_EMIT_E_INVALID:
+		return PEAL_WAIT_ERROR("invalid", "the event cannot be sent on as it is");
+	case -EBUSY:
+		return PEAL_WAIT_ERROR("overloaded", "too many events wait for an answer");
+	default:
+		return PEAL_WAIT_ERROR("unavailable", "the event cannot be sent on");
+	}
 }
 
 void peal_wait_drop(struct peal_wait *wait)

@@ -27,10 +27,9 @@ struct peal_wait;
 #define PEAL_WAIT_ERROR(code, message) \
 	"{\"error\":{\"code\":\"" code "\",\"message\":\"" message "\"}}"
 #define PEAL_WAIT_TIMEOUT PEAL_WAIT_ERROR("timeout", "nobody has answered in time")
-#define PEAL_WAIT_OVERLOADED PEAL_WAIT_ERROR("overloaded", "too many events wait for an answer")
-#define PEAL_WAIT_TOO_LARGE PEAL_WAIT_ERROR("too_large", "the event is too large")
-#define PEAL_WAIT_INVALID PEAL_WAIT_ERROR("invalid", "the event cannot be sent on as it is")
-#define PEAL_WAIT_UNSENT PEAL_WAIT_ERROR("unavailable", "the event cannot be sent on")
+
+/* That for an event which could not be sent on: -errno, or a code of enum peal_emit_error. */
+const char *peal_wait_error(int r);
 
 /**
  * peal_wait_new() - keep the right to acknowledge an event

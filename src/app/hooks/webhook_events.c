@@ -11,10 +11,14 @@
 #include <string.h>
 
 #include "../api_binary.h"
+#include "plain_json.h"
 #include "webhook_answer.h"
 #include "webhook_private.h"
 
 #define PAUSE_CEILING_MS 30000
+
+/* Of one event. A request is two levels more: what everybody can read. */
+#define DEPTH 62
 
 #define FAILED PEAL_WAIT_ERROR("failed", "the backend could not handle the event")
 
@@ -223,6 +227,7 @@ static int describe_event(const char *id, const struct peal_socket *socket,
 			  const struct peal_event *event, char **ret_json, size_t *ret_length)
 {
 	FILE *stream = open_memstream(ret_json, ret_length);
+	int r = 0;
 
 	if (!stream)
 		return -ENOMEM;
@@ -231,10 +236,24 @@ static int describe_event(const char *id, const struct peal_socket *socket,
 	fputc(',', stream);
 	peal_event_put(stream, event);
 	fprintf(stream, ",\"ack\":%s}", event->wants_ack ? "true" : "false");
-	if (fclose(stream) == 0)
-		return 0;
-	free(*ret_json);
-	return -ENOMEM;
+	if (fclose(stream) != 0)
+		r = -ENOMEM;
+	else if (!peal_plain_json(*ret_json, *ret_length, DEPTH))
+		r = PEAL_EMIT_E_INVALID;
+	if (r != 0)
+		free(*ret_json);
+	return r;
+}
+
+/* Why an event or a disconnect is not sent. */
+static void count_unsent(struct peal_webhooks *webhooks, int r)
+{
+	if (r > 0) {
+		webhooks->notices[WEBHOOK_NOT_PLAIN]++;
+		return;
+	}
+	webhooks->notices[WEBHOOK_OVERFLOW]++;
+	peal_complain(&webhooks->complaint, r == -EBUSY ? "too many events wait" : "no memory");
 }
 
 static const char *on_event(struct peal_socket *socket, const struct peal_event *event,
@@ -258,13 +277,11 @@ static const char *on_event(struct peal_socket *socket, const struct peal_event 
 		r = add(webhooks, socket, id, json, length, wait, false);
 	if (r == 0)
 		return NULL;
-	webhooks->notices[WEBHOOK_OVERFLOW]++;
-	peal_complain(&webhooks->complaint, r == -EBUSY ? "too many events wait" : "no memory");
+	count_unsent(webhooks, r);
 	if (wait)
-		peal_wait_end(wait, r == -EBUSY ? PEAL_WAIT_OVERLOADED : PEAL_WAIT_UNSENT);
+		peal_wait_end(wait, peal_wait_error(r));
 	else if (event->wants_ack)
-		(void)peal_reply(event,
-				 PEAL_JSON(r == -EBUSY ? PEAL_WAIT_OVERLOADED : PEAL_WAIT_UNSENT));
+		(void)peal_reply(event, PEAL_JSON(peal_wait_error(r)));
 	return NULL;
 }
 
@@ -292,10 +309,8 @@ void peal_webhook_disconnected(struct peal_webhook_gate *gate, const struct peal
 		else
 			free(json);
 	}
-	if (r == 0)
-		return;
-	webhooks->notices[WEBHOOK_OVERFLOW]++;
-	peal_complain(&webhooks->complaint, r == -EBUSY ? "too many events wait" : "no memory");
+	if (r != 0)
+		count_unsent(webhooks, r);
 }
 
 static void on_disconnect(struct peal_socket *socket, const char *reason, const char *description,

@@ -208,10 +208,9 @@ static void print_metrics(FILE *stream, void *userdata)
 		[WEBHOOK_LEFT] = "left",
 	};
 	static const char *const notices[WEBHOOK_NOTICES] = {
-		[WEBHOOK_DELIVERED] = "delivered",
-		[WEBHOOK_NOT_TAKEN] = "refused",
-		[WEBHOOK_EXPIRED] = "expired",
-		[WEBHOOK_OVERFLOW] = "overflow",
+		[WEBHOOK_DELIVERED] = "delivered", [WEBHOOK_NOT_TAKEN] = "refused",
+		[WEBHOOK_EXPIRED] = "expired",	   [WEBHOOK_OVERFLOW] = "overflow",
+		[WEBHOOK_NOT_PLAIN] = "invalid",
 	};
 	const struct peal_webhooks *webhooks = userdata;
 	static const char request_name[] = "peal_webhook_requests_total",
