@@ -408,6 +408,14 @@ test("events that the backend takes with too many words are not sent again", asy
 	assert.match(complaints(node)[0].reason, /makes no sense: it is too long/);
 });
 
+test("a backend may ask for a pause as long as it likes", async (t) => {
+	const hook = await backend(t, () => ({ status: 503, headers: { "Retry-After": "1000000" }, text: "" }));
+	const node = await start(t, hook.url, ["--webhook-event", "*", "--webhook-retry-seconds", "1"]);
+	(await connected(node, websocket)).emit("x");
+	await until(async () => (await metrics(node, "events")).expired === 1, "the end of the event");
+	assert.equal(hook.requests.length, 1);
+});
+
 test("what the backend refuses is not sent again, and the next events are", async (t) => {
 	const hook = await backend(t, ({ data }) => data.some(({ event }) => event === "bad") ? status(400) : { acks: Object.fromEntries(data.map(({ id }) => [id, "fine"])) });
 	const node = await start(t, hook.url, ["--webhook-event", "*"]);

@@ -18,6 +18,7 @@
 /* Of an answer. Acknowledgements of a whole batch fit. */
 #define ANSWER_CEILING (1u << 20)
 #define CONNECT_TIMEOUT_MS 5000
+#define RETRY_AFTER_MOST_SECONDS 86400
 
 struct peal_poster {
 	struct event_base *base;
@@ -156,8 +157,10 @@ static void finish(struct peal_poster *poster, struct request *request, CURLcode
 	if (code == CURLE_OK || request->too_long) {
 		curl_easy_getinfo(request->curl, CURLINFO_RESPONSE_CODE, &posted.status);
 		curl_easy_getinfo(request->curl, CURLINFO_RETRY_AFTER, &retry_after);
-		posted.retry_after_seconds =
-			retry_after > 0 && retry_after < 86400 ? (unsigned)retry_after : 0;
+		if (retry_after > RETRY_AFTER_MOST_SECONDS)
+			retry_after = RETRY_AFTER_MOST_SECONDS;
+		if (retry_after > 0)
+			posted.retry_after_seconds = (unsigned)retry_after;
 	}
 	if (request->too_long) {
 		posted.error = "it is too long";
