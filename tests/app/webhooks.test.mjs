@@ -604,6 +604,7 @@ test("what cannot be meant is refused, and the secret is shown to nobody", async
 		[[...all, "--webhook-queue-bytes", "1"], /--webhook-queue-bytes/],
 		[[...all, "--webhook-ca", "/nowhere"], /--webhook-ca: does nothing with a --webhook-url of http/],
 		[["--webhook-url", "https://127.0.0.1:1/", "--webhook-secret", secret, "--webhook-event", "x", "--webhook-ca", "/nowhere"], /--webhook-ca: cannot read "\/nowhere"/],
+		[["--webhook-url", "https://127.0.0.1:1/", "--webhook-secret", secret, "--webhook-event", "x", "--webhook-ca", "/dev/null"], /--webhook-ca: there is no certificate in PEM in "\/dev\/null"/],
 	];
 	for (const [other, message] of [["ftp://x/", /does not begin with http/], ["x", /does not begin with http|is not a URL/], ["http://", /is not a URL/], ["http://u:p@x/", /must have no user/], ["http://x/#a", /must have no #/]])
 		wrong.push([["--webhook-url", other, "--webhook-secret", secret, "--webhook-event", "x"], message]);

@@ -5,6 +5,8 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,6 +65,28 @@ static int check_url(const struct peal_settings *settings, struct peal_usage *us
 	return r;
 }
 
+/* libcurl reads the file for each connection, and would refuse each request. */
+static int check_ca(const struct peal_settings *settings, struct peal_usage *usage)
+{
+	X509_STORE *store;
+	int r = 0;
+
+	if (access(settings->webhook_ca, R_OK) < 0)
+		return peal_usage_about(usage, settings, webhook_ca, "cannot read \"%s\": %s",
+					settings->webhook_ca, strerror(errno));
+	store = X509_STORE_new();
+	if (!store)
+		return -ENOMEM;
+	ERR_clear_error();
+	if (X509_STORE_load_file(store, settings->webhook_ca) != 1)
+		r = peal_usage_about(usage, settings, webhook_ca,
+				     "there is no certificate in PEM in \"%s\"",
+				     settings->webhook_ca);
+	ERR_clear_error();
+	X509_STORE_free(store);
+	return r;
+}
+
 static int copy(const char *text, char **ret_copy)
 {
 	*ret_copy = text ? strdup(text) : NULL;
@@ -74,9 +98,8 @@ static int load_address(const struct peal_settings *settings, struct peal_webhoo
 {
 	int r = check_url(settings, usage);
 
-	if (r == 0 && settings->webhook_ca && access(settings->webhook_ca, R_OK) < 0)
-		r = peal_usage_about(usage, settings, webhook_ca, "cannot read \"%s\": %s",
-				     settings->webhook_ca, strerror(errno));
+	if (r == 0 && settings->webhook_ca)
+		r = check_ca(settings, usage);
 	if (r == 0)
 		r = copy(settings->webhook_url, &result->url);
 	return r == 0 ? copy(settings->webhook_ca, &result->ca) : r;
