@@ -1,13 +1,18 @@
-/* Requests of the poster, while no name server answers. */
+/* Requests of the poster: what the loop does not wait for while no name server answers, and whom
+ * they trust. */
 #include "unit.h"
 
 #include <event2/event.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <openssl/x509_vfy.h>
 #include <peal/node.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "app/hooks/poster.h"
 
@@ -17,8 +22,10 @@
 static sem_t go;
 static atomic_bool looked_up;
 
-/* Those of the C library and of peal, which are not linked. libcurl calls the former in a thread.
- */
+static char trusted[256];
+
+/* Functions that libcurl, and the poster, find here instead of in their libraries. This one runs in
+ * a thread. */
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
 		struct addrinfo **ret_addresses)
 {
@@ -32,6 +39,20 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
 	return EAI_AGAIN;
 }
 
+int X509_STORE_load_file(X509_STORE *store, const char *file)
+{
+	(void)store;
+	strcat(trusted, file);
+	return 1;
+}
+
+int X509_STORE_load_path(X509_STORE *store, const char *folder)
+{
+	(void)store;
+	strcat(trusted, folder);
+	return 1;
+}
+
 const char *peal_version(void)
 {
 	return "0";
@@ -43,30 +64,13 @@ static struct peal_poster *poster;
 static void begin(void)
 {
 	sem_init(&go, 0, 0);
-	atomic_store(&looked_up, false);
 	base = event_base_new();
 	ck_assert_int_eq(peal_poster_new(base, 2, &poster), 0);
 }
 
-/* The thread ends before the semaphore does. */
 static void end(void)
 {
-	sem_post(&go);
-	while (!atomic_load(&looked_up))
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	event_base_free(base);
-}
-
-static void send_one(unsigned timeout_ms, peal_posted_fn *fn, void *userdata)
-{
-	struct peal_post post = {
-		.url = "http://backend.invalid/",
-		.body = strdup("{}"),
-		.length = 2,
-		.timeout_ms = timeout_ms,
-	};
-
-	ck_assert_int_eq(peal_poster_send(poster, &post, fn, userdata), 0);
 }
 
 static void on_posted(const struct peal_posted *posted, void *userdata)
@@ -77,19 +81,41 @@ static void on_posted(const struct peal_posted *posted, void *userdata)
 	event_base_loopbreak(base);
 }
 
+static void send_one(const char *url, const char *ca, unsigned timeout_ms, int *count)
+{
+	struct peal_post post = {
+		.url = url,
+		.ca = ca,
+		.body = strdup("{}"),
+		.length = 2,
+		.timeout_ms = timeout_ms,
+	};
+
+	ck_assert_int_eq(peal_poster_send(poster, &post, on_posted, count), 0);
+}
+
+/* The thread ends before the semaphore does. */
+static void end_lookup(void)
+{
+	sem_post(&go);
+	while (!atomic_load(&looked_up))
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+}
+
 START_TEST(a_request_whose_name_is_looked_up_for_too_long_ends_without_it)
 {
 	int count = 0;
 
-	send_one(50, on_posted, &count);
+	send_one("http://backend.invalid/", NULL, 50, &count);
 	event_base_dispatch(base);
 	ck_assert_int_eq(count, 1);
 	ck_assert(!atomic_load(&looked_up));
 	peal_poster_free(poster);
+	end_lookup();
 }
 END_TEST
 
-static void on_time(evutil_socket_t fd, short events, void *userdata)
+static void on_event(evutil_socket_t fd, short events, void *userdata)
 {
 	(void)fd, (void)events, (void)userdata;
 	event_base_loopbreak(base);
@@ -100,14 +126,43 @@ START_TEST(who_frees_the_poster_does_not_wait_for_names)
 	const struct timeval soon = { .tv_usec = 50000 };
 	int count = 0;
 
-	send_one(60000, on_posted, &count);
-	event_base_once(base, -1, EV_TIMEOUT, on_time, NULL, &soon);
+	send_one("http://backend.invalid/", NULL, 60000, &count);
+	event_base_once(base, -1, EV_TIMEOUT, on_event, NULL, &soon);
 	event_base_dispatch(base);
 	peal_poster_free(poster);
 	ck_assert_int_eq(count, 0);
 	ck_assert(!atomic_load(&looked_up));
+	end_lookup();
+}
+END_TEST
+
+START_TEST(a_file_with_certificates_is_all_that_is_trusted)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), accepted, count = 0;
+	char url[64];
+
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, length), 0);
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+	ck_assert_int_eq(listen(listener, 1), 0);
+	snprintf(url, sizeof(url), "https://127.0.0.1:%u/", ntohs(address.sin_port));
+	send_one(url, "one.pem", 60000, &count);
+	event_base_once(base, listener, EV_READ, on_event, NULL, NULL);
+	event_base_dispatch(base);
+	accepted = accept(listener, NULL, NULL);
+	/* It greets when it knows whom to trust. */
+	event_base_once(base, accepted, EV_READ, on_event, NULL, NULL);
+	event_base_dispatch(base);
+	ck_assert_int_eq(count, 0);
+	ck_assert_str_eq(trusted, "one.pem");
+	peal_poster_free(poster);
+	close(accepted);
+	close(listener);
 }
 END_TEST
 
 UNIT_MAIN_WITH("poster", begin, end, a_request_whose_name_is_looked_up_for_too_long_ends_without_it,
-	       who_frees_the_poster_does_not_wait_for_names)
+	       who_frees_the_poster_does_not_wait_for_names,
+	       a_file_with_certificates_is_all_that_is_trusted)
