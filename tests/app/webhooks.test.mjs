@@ -416,6 +416,20 @@ test("a backend may ask for a pause as long as it likes", async (t) => {
 	assert.equal(hook.requests.length, 1);
 });
 
+test("events of some clients make no request too long for a backend that takes those of others", async (t) => {
+	const held = [];
+	const hook = await backend(t, () => new Promise((resolve) => held.push(resolve)));
+	const node = await start(t, hook.url, ["--webhook-event", "*", "--webhook-connections", "1"]);
+	const socket = await connected(node, websocket);
+	for (let i = 0; i < 12; i++) socket.emit("x", "y".repeat(30000));
+	await until(async () => held.length && await gauge(node, "events_waiting") === 12, "all events");
+	hook.handle = () => undefined;
+	held[0]();
+	await until(async () => await gauge(node, "events_waiting") === 0, "the delivery");
+	for (const { text } of hook.requests) assert.ok(text.length < 100000, text.length); // what Express takes
+	assert.ok(hook.requests.length < 8, hook.requests.length);
+});
+
 test("what the backend refuses is not sent again, and the next events are", async (t) => {
 	const hook = await backend(t, ({ data }) => data.some(({ event }) => event === "bad") ? status(400) : { acks: Object.fromEntries(data.map(({ id }) => [id, "fine"])) });
 	const node = await start(t, hook.url, ["--webhook-event", "*"]);

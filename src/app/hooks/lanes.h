@@ -14,9 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of a batch; one item may be longer than the bytes. */
+/* Of a batch; one item may be longer than the bytes. Express takes 100 kB unless it is told
+ * otherwise, and who sends a long event must not have those of others refused with it. */
 #define PEAL_LANES_BATCH_ITEMS 100
-#define PEAL_LANES_BATCH_BYTES (256u << 10)
+#define PEAL_LANES_BATCH_BYTES (64u << 10)
 /* Beside its text. */
 #define PEAL_LANES_ITEM_BYTES 128
 #define PEAL_LANES_MOST 64
