@@ -247,8 +247,7 @@ static int read_rooms(const struct peal_members *claims, const char *claim,
 		     : r;
 }
 
-/* Has the object a member `user`? That name is taken. */
-static bool has_user(struct peal_piece object)
+bool peal_claims_has_user(struct peal_piece object)
 {
 	struct peal_pieces walk = peal_piece_into(object);
 	struct peal_piece key, value;
@@ -269,7 +268,7 @@ static int read_data(const struct peal_members *claims, const char *claim, const
 
 	if (peal_members_find(claims, claim, &value) && *value.at != '{')
 		return refuse(ret_reason, "the claim of the data is not an object");
-	if (has_user(value))
+	if (peal_claims_has_user(value))
 		return refuse(ret_reason, "the claim of the data has a member user");
 	stream = open_memstream(&text, &length);
 	if (!stream)

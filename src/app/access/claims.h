@@ -25,5 +25,7 @@ int peal_claims_user(struct peal_piece value, char **ret_user) __attribute__((wa
 /* An array of rooms, none of them of a user. Return: as above; @rooms has some of them then. */
 int peal_claims_rooms(struct peal_piece value, struct peal_token_list *rooms)
 	__attribute__((warn_unused_result));
+/* Has an object for the data of a socket a member `user`? That name is taken. */
+bool peal_claims_has_user(struct peal_piece object);
 
 #endif

@@ -48,17 +48,6 @@ static int read_allow(struct peal_piece value, struct peal_webhook_verdict *verd
 		       : nonsense(ret_wrong, "\"allow\" is neither true nor false");
 }
 
-static bool has_user(struct peal_piece object)
-{
-	struct peal_pieces walk = peal_piece_into(object);
-	struct peal_piece key, value;
-
-	while (peal_piece_next(&walk, &key, &value))
-		if (peal_piece_is(key, "user"))
-			return true;
-	return false;
-}
-
 static int read_data(struct peal_piece value, struct peal_webhook_verdict *verdict,
 		     const char **ret_wrong)
 {
@@ -66,7 +55,7 @@ static int read_data(struct peal_piece value, struct peal_webhook_verdict *verdi
 		return 0;
 	if (*value.at != '{')
 		return nonsense(ret_wrong, "\"data\" is not an object");
-	if (has_user(value))
+	if (peal_claims_has_user(value))
 		return nonsense(ret_wrong, "\"data\" has a member \"user\"");
 	verdict->data = value;
 	return 0;
@@ -131,7 +120,7 @@ static int read_member(struct peal_piece key, struct peal_piece value,
 				   "error");
 }
 
-int peal_webhook_verdict_read(const char *body, size_t length, bool has_user_already,
+int peal_webhook_verdict_read(const char *body, size_t length, bool has_user,
 			      struct peal_webhook_verdict *verdict, const char **ret_wrong)
 {
 	struct peal_piece key, value;
@@ -153,7 +142,7 @@ int peal_webhook_verdict_read(const char *body, size_t length, bool has_user_alr
 	}
 	if (r != 0)
 		return r;
-	if (verdict->user && has_user_already)
+	if (verdict->user && has_user)
 		return nonsense(ret_wrong, "\"user\" is given, and the token has one");
 	if (error && verdict->allow)
 		return nonsense(ret_wrong, "\"error\" goes with \"allow\": false only");
