@@ -413,6 +413,7 @@ int peal_serve(struct peal_settings *settings, const struct peal_flags *flags)
 	 */
 	signal(SIGPIPE, SIG_IGN);
 	code = run(&server);
+	peal_hold_hangup(true); /* for good: there is nothing left to reload */
 	peal_node_free(server.node);
 	peal_prepared_deinit(&server.prepared);
 	peal_api_free(server.api);

@@ -7,8 +7,8 @@
 #include "command.h"
 #include "options.h"
 
-/* Has SIGHUP wait, so that one between the reading of the settings and the loop is not lost and
- * does not end the process. */
+/* Has SIGHUP wait, so that one between the reading of the settings and the loop is not lost, and
+ * none before or after it ends the process. */
 void peal_hold_hangup(bool hold);
 
 /*

@@ -273,6 +273,16 @@ test("a SIGHUP before the loop runs is neither lost nor the end", async (t) => {
 	assert.ok(node.records.indexOf(node.listening) < node.records.indexOf(node.record("configuration reloaded")));
 });
 
+test("SIGHUPs up to the last moment do not change how a node ends", async (t) => {
+	const node = await serve(t, ["--shutdown-seconds", "0"]);
+	node.child.kill("SIGTERM");
+	while (node.child.exitCode === null && node.child.signalCode === null) {
+		for (let i = 0; i < 20; i++) node.child.kill("SIGHUP");
+		await new Promise((resolve) => setImmediate(resolve));
+	}
+	assert.deepEqual([node.child.exitCode, node.child.signalCode], [0, null]);
+});
+
 test("a node ends orderly when its terminal is closed", async () => {
 	const terminal = "import os, pty, signal, sys\npid, terminal = pty.fork()\n" +
 		"if not pid:\n\tos.execv(sys.argv[1], sys.argv[1:])\n" +
