@@ -171,6 +171,17 @@ test("a redirect is not followed, and the proxies of the environment are not use
 	assert.deepEqual([hook.requests.length, other.requests.length], [1, 0]);
 });
 
+test("clients with much to say, and those for whom there is no room, are refused whatever the policy", async (t) => {
+	const hook = await backend(t, () => null);
+	const node = await start(t, hook.url, ["--webhook-connect", "/", "--webhook-unavailable", "allow", "--webhook-timeout", "60000", "--webhook-queue-bytes", "65536"]);
+	assert.deepEqual(await refused(node, { auth: { text: "x".repeat(70000) } }), { message: "unauthorized", data: { code: "too_large" } });
+	for (let i = 0; i < 2; i++) client(node, { ...websocket, auth: { text: "x".repeat(30000) } });
+	await until(async () => await gauge(node, "waiting_bytes") > 60000, "both to wait");
+	assert.deepEqual(await refused(node, { auth: { text: "x".repeat(30000) } }), { message: "unauthorized", data: { code: "unavailable" } });
+	assert.equal((await metrics(node, "connects")).unavailable, 2);
+	assert.match(complaints(node)[0].reason, /too many clients wait/);
+});
+
 test("only the namespaces that are named are asked about", async (t) => {
 	const hook = await backend(t, () => ({ rooms: ["seen"] }));
 	const node = await start(t, hook.url, ["--namespace", "/chat,*", "--webhook-connect", "/chat,*"]);

@@ -27,6 +27,9 @@
 /* What a backend may ask for itself. */
 #define PAUSE_CEILING_MS 5000
 
+/* What is told of a client: no real one has so much to say. */
+#define QUESTION_BYTES 65536
+
 /* This status is an answer too. */
 #define DENIED 403
 
@@ -420,12 +423,32 @@ void peal_webhook_connect_tick(struct peal_webhooks *webhooks, uint64_t now_ms)
 
 /* --- clients --------------------------------------------------------------------------------- */
 
+/* Return: NULL, or why it cannot be asked. Who fills the queue must not get in by that, so the
+ * policy is for those who were in it. */
+static const char *find_refusal(struct peal_webhook_question *question)
+{
+	struct peal_webhooks *webhooks = question->gate->webhooks;
+
+	if (describe(question) != 0) {
+		question->length = 0;
+		return DATA("internal");
+	}
+	webhooks->question_bytes += question->length;
+	if (question->length > QUESTION_BYTES)
+		return DATA("too_large");
+	if (webhooks->question_bytes <= webhooks->settings.queue_bytes)
+		return NULL;
+	peal_complain(&webhooks->complaint, "too many clients wait for an answer");
+	return DATA("unavailable");
+}
+
 static void on_connect(struct peal_socket *socket, struct peal_next *next, void *userdata)
 {
 	struct peal_webhook_gate *gate = userdata;
 	struct peal_webhooks *webhooks = gate->webhooks;
 	struct peal_webhook_question *question;
 	uint64_t now_ms = peal_clock_ms();
+	const char *refusal;
 
 	if (!peal_webhook_space(&webhooks->settings.connects, gate->space)) {
 		peal_next_accept(next);
@@ -445,16 +468,10 @@ static void on_connect(struct peal_socket *socket, struct peal_next *next, void 
 	webhooks->question_bytes += sizeof(*question);
 	webhooks->question_count++;
 	peal_webhook_arm(webhooks);
-	if (describe(question) != 0) {
-		question->length = 0;
+	refusal = find_refusal(question);
+	if (refusal) {
 		count(question, WEBHOOK_UNAVAILABLE);
-		refuse(question, UNAUTHORIZED, DATA("internal"));
-		return;
-	}
-	webhooks->question_bytes += question->length;
-	if (webhooks->question_bytes > webhooks->settings.queue_bytes) {
-		peal_complain(&webhooks->complaint, "too many clients wait for an answer");
-		give_up(question);
+		refuse(question, UNAUTHORIZED, refusal);
 		return;
 	}
 	TAILQ_INSERT_TAIL(list_of(question), question, link);
