@@ -51,7 +51,7 @@ SHOWN_LINES = 60
 SHOWN_BELOW = 20
 
 # Seconds that a suite may take. It ends one that hangs and decides nothing else.
-LONGEST = 300
+LONGEST = 900
 
 
 class Result:
