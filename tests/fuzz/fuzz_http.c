@@ -162,7 +162,9 @@ static void run(const uint8_t *data, size_t size, size_t piece, struct peal_buff
 	pump();
 	FUZZ_CHECK(stats.http_reads == reads && stats.loop_turns == turns);
 	close(fds[1]);
-	pump();
+	/* A process that was held up meanwhile takes a turn more. */
+	for (int i = 0; i < 100 && stats.http_connections; i++)
+		pump();
 	FUZZ_CHECK(stats.http_connections == 0);
 	FUZZ_CHECK(!parked);
 	FUZZ_CHECK(requests == ends);
