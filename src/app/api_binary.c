@@ -149,6 +149,19 @@ int peal_api_args_read(struct peal_piece array, struct peal_args **ret_args, con
 	return r;
 }
 
+int peal_api_args_wrap(const char *text, size_t length, const struct peal_args *inside,
+		       struct peal_args **ret_args)
+{
+	struct peal_bytes attachments[ATTACHMENTS];
+	size_t count = peal_args_attachment_count(inside);
+
+	if (count > ATTACHMENTS)
+		return PEAL_EMIT_E_TOO_LARGE;
+	for (size_t i = 0; i < count; i++)
+		attachments[i] = peal_args_attachment(inside, i);
+	return peal_args_new_from_json(text, length, attachments, count, ret_args);
+}
+
 /* --- out ------------------------------------------------------------------------------------- */
 
 /* Is the object that begins here the placeholder of an attachment? Those of our own making have

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#define OWN_EVENTS "peal:"
 #define USER "{user}"
 #define USER_LENGTH (sizeof(USER) - 1)
 
@@ -42,6 +43,11 @@ const char *peal_pattern_error(const char *pattern)
 bool peal_pattern_is_literal(const char *pattern)
 {
 	return !pattern[strcspn(pattern, "*{")];
+}
+
+bool peal_pattern_is_own(const char *name)
+{
+	return !strncmp(name, OWN_EVENTS, strlen(OWN_EVENTS));
 }
 
 /* Does the name go on with the pattern up to its next star or its end? Both are moved behind that.

@@ -21,6 +21,11 @@
 const char *peal_pattern_error(const char *pattern);
 /* Has it nothing but literal text? */
 bool peal_pattern_is_literal(const char *pattern);
+/* Is it the name of an event of peal itself, or a pattern of such? Those are nobody's but peal's.
+ */
+bool peal_pattern_is_own(const char *name);
+/* What is wrong with such a pattern, where only events of others are meant. */
+#define PEAL_PATTERN_OWN_ERROR "begins with peal:, as only events of peal itself do"
 /* @user: NULL for a client without one. @pattern is one without an error. */
 bool peal_pattern_matches(const char *pattern, const char *user, const char *name);
 

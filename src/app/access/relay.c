@@ -12,16 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../api_binary.h"
 #include "identity.h"
 #include "pattern.h"
 #include "rules.h"
 #include "space.h"
 #include "wish.h"
-
-/* Events of peal itself begin so, and are nobody's but peal's. */
-#define OWN_EVENTS "peal:"
-/* As many as an event may have. */
-#define ATTACHMENTS 10
 
 static const struct peal_refusal
 	no_name = { "invalid",
@@ -33,15 +29,10 @@ static const struct peal_refusal
 
 /* --- what is allowed ------------------------------------------------------------------------- */
 
-static bool is_own(const char *name)
-{
-	return !strncmp(name, OWN_EVENTS, strlen(OWN_EVENTS));
-}
-
 const char *peal_relay_error(const char *pattern)
 {
-	if (is_own(pattern))
-		return "begins with peal:, as only events of peal itself do";
+	if (peal_pattern_is_own(pattern))
+		return PEAL_PATTERN_OWN_ERROR;
 	if (peal_event_is_reserved(pattern))
 		return "is a reserved name, which no event may have";
 	return peal_pattern_error(pattern);
@@ -51,7 +42,7 @@ static bool is_allowed(const struct peal_rules_space *space, const char *user, c
 {
 	const struct peal_rule_list *list = &space->rules->emit;
 
-	if (is_own(name) || peal_event_is_reserved(name))
+	if (peal_pattern_is_own(name) || peal_event_is_reserved(name))
 		return false;
 	for (size_t i = 0; i < list->count; i++)
 		if (peal_space_same(list->items[i].space, space->name) &&
@@ -122,18 +113,15 @@ static void put(FILE *stream, const struct peal_socket *socket, const struct pea
 static int build(const struct peal_socket *socket, const struct peal_args *args,
 		 struct peal_args **ret_args)
 {
-	struct peal_bytes attachments[ATTACHMENTS];
 	size_t count = peal_args_attachment_count(args), length, total;
 	char *text = NULL;
 	FILE *stream;
 	int r;
 
 	peal_args_text(args, &total);
-	for (size_t i = 0; i < count && i < ATTACHMENTS; i++) {
-		attachments[i] = peal_args_attachment(args, i);
-		total += attachments[i].length;
-	}
-	if (count > ATTACHMENTS || total > PEAL_RELAY_BYTES)
+	for (size_t i = 0; i < count; i++)
+		total += peal_args_attachment(args, i).length;
+	if (total > PEAL_RELAY_BYTES)
 		return PEAL_EMIT_E_TOO_LARGE;
 	stream = open_memstream(&text, &length);
 	if (!stream)
@@ -143,7 +131,7 @@ static int build(const struct peal_socket *socket, const struct peal_args *args,
 		free(text);
 		return -ENOMEM;
 	}
-	r = peal_args_new_from_json(text, length, attachments, count, ret_args);
+	r = peal_api_args_wrap(text, length, args, ret_args);
 	free(text);
 	return r;
 }

@@ -15,9 +15,6 @@
 #include "../api_binary.h"
 #include "../api_json.h"
 
-/* As many as an event may have. */
-#define ATTACHMENTS 10
-
 int peal_event_ids_init(struct peal_event_ids *ids)
 {
 	*ids = (struct peal_event_ids){ 0 };
@@ -89,16 +86,11 @@ static void put_argument(FILE *stream, struct peal_event_ids *ids, const struct 
 int peal_event_args(struct peal_event_ids *ids, const struct peal_socket *socket,
 		    const struct peal_event *event, struct peal_args **ret_args)
 {
-	struct peal_bytes attachments[ATTACHMENTS];
-	size_t count = peal_args_attachment_count(event->args), length = 0;
 	char *text = NULL;
+	size_t length = 0;
 	FILE *stream;
 	int r;
 
-	if (count > ATTACHMENTS)
-		return PEAL_EMIT_E_TOO_LARGE;
-	for (size_t i = 0; i < count; i++)
-		attachments[i] = peal_args_attachment(event->args, i);
 	stream = open_memstream(&text, &length);
 	if (!stream)
 		return -ENOMEM;
@@ -107,7 +99,7 @@ int peal_event_args(struct peal_event_ids *ids, const struct peal_socket *socket
 		free(text);
 		return -ENOMEM;
 	}
-	r = peal_args_new_from_json(text, length, attachments, count, ret_args);
+	r = peal_api_args_wrap(text, length, event->args, ret_args);
 	free(text);
 	return r;
 }

@@ -8,24 +8,21 @@
 #include "../access/pattern.h"
 #include "../access/space.h"
 
-/* Events of peal itself begin so, and are nobody's but peal's. */
-#define OWN_EVENTS "peal:"
-
 const char *peal_event_rule_error(const char *pattern)
 {
 	const char *error = peal_pattern_error(pattern);
 
 	if (!error && strchr(pattern, '{'))
 		error = "has {user}, which is for names of rooms";
-	if (!error && !strncmp(pattern, OWN_EVENTS, strlen(OWN_EVENTS)))
-		error = "begins with peal:, as only events of peal itself do";
+	if (!error && peal_pattern_is_own(pattern))
+		error = PEAL_PATTERN_OWN_ERROR;
 	return error;
 }
 
 bool peal_event_rules_match(const struct peal_rule_list *rules, const char *space,
 			    const char *event)
 {
-	if (!strncmp(event, OWN_EVENTS, strlen(OWN_EVENTS)))
+	if (peal_pattern_is_own(event))
 		return false;
 	for (size_t i = 0; i < rules->count; i++)
 		if (peal_space_same(rules->items[i].space, space) &&

@@ -65,7 +65,6 @@ struct peal_webhooks {
 	struct peal_webhook_gate *gates;
 	struct peal_event_ids ids;
 	struct peal_complaint complaint;
-	struct event_base *base;
 	struct event *tick; /* armed while something waits */
 	struct peal_poster *poster;
 

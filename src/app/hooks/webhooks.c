@@ -294,7 +294,6 @@ int peal_webhooks_start(struct peal_webhooks *webhooks, struct event_base *base)
 {
 	if (!webhooks)
 		return 0;
-	webhooks->base = base;
 	webhooks->tick = evtimer_new(base, on_tick, webhooks);
 	if (!webhooks->tick)
 		return -ENOMEM;
